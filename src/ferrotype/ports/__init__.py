@@ -1,0 +1,1 @@
+"""What adapters must offer. Protocols only: an adapter inherits nothing."""
