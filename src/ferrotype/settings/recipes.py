@@ -1,0 +1,66 @@
+"""How a deployment says who serves which model: `[recipes.NAME]` and `[models.NAME]`."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ferrotype.ports.engine_room import Recipe
+from ferrotype.settings.values import SettingsError, seconds
+
+LABELS = ("same weights", "substitute", "upstream", "illustration", "test pattern")
+OWN_LABELS = {"illustrator": "illustration", "echo": "test pattern"}
+KEYS = ("engine", "label", "options", "stall", "deadline", "allow_substitutes")
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean ...?" with the known names most like this one, or nothing."""
+    like = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(like)}?" if like else ""
+
+
+def recipe_for_all(engine: str) -> Recipe:
+    """Return the recipe by which one of our own engines serves every model."""
+    if engine not in OWN_LABELS:
+        raise SettingsError(
+            f'The engine {engine!r} needs a recipe that says its label: write [recipes."*"] '
+            "with engine and label in ferrotype.toml."
+        )
+    return Recipe(model="*", engine=engine, label=OWN_LABELS[engine])
+
+
+def read_recipes(table: object) -> tuple[Recipe, ...]:
+    """Read the tables `[recipes.NAME]`. Raises `SettingsError`."""
+    if not isinstance(table, dict):
+        raise SettingsError('Recipes are tables, such as [recipes."*"].')
+    return tuple(_recipe(model, keys) for model, keys in table.items())
+
+
+def _recipe(model: str, keys: object) -> Recipe:
+    where = f'[recipes."{model}"]'
+    if not isinstance(keys, dict) or not isinstance(keys.get("engine"), str):
+        raise SettingsError(f"{where} must name its engine.")
+    for key in keys:
+        if key not in KEYS:
+            raise SettingsError(f"{where}: there is no key {key!r}.{near(key, KEYS)}")
+    label = keys.get("label", OWN_LABELS.get(keys["engine"]))
+    if label not in LABELS:
+        raise SettingsError(f"{where} must have a label: one of {', '.join(LABELS)}.")
+    if label == "substitute" and keys.get("allow_substitutes") is not True:
+        raise SettingsError(
+            f"{where} serves other weights than its name says: add allow_substitutes = true."
+        )
+    try:
+        spans = {key: seconds(keys[key]) for key in ("stall", "deadline") if key in keys}
+        plain = {key: keys[key] for key in ("engine", "options") if key in keys}
+        return msgspec.convert({**plain, **spans, "model": model, "label": label}, Recipe)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise SettingsError(f"{where}: stall, deadline or options: {error}.") from None
+
+
+def read_models(table: object) -> Mapping[str, Mapping[str, Any]]:
+    """Take the tables `[models.NAME]` as they are; the catalogue checks them."""
+    if not isinstance(table, dict) or not all(isinstance(keys, dict) for keys in table.values()):
+        raise SettingsError("Models are tables, such as [models.my-model].")
+    return table

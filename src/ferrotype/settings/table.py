@@ -1,0 +1,273 @@
+"""The table of all settings. Times are in seconds."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from ferrotype.ports.engine_room import Recipe
+from ferrotype.settings.recipes import recipe_for_all
+from ferrotype.settings.values import (
+    SettingsError,
+    flag,
+    is_loopback,
+    located,
+    names,
+    one_of,
+    origin,
+    path,
+    seconds,
+    text,
+    whole,
+    word,
+)
+
+PREFIX = "FERROTYPE_"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a setting does, how its text is read, and its default where that is not plain."""
+
+    doc: str
+    read: Callable[[object], Any]
+    shown: str | None = None
+
+
+def default_data_dir() -> Path:
+    """Return `$XDG_DATA_HOME/ferrotype`, or that below `~/.local/share`."""
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser().absolute() / "ferrotype"
+
+
+def default_slots() -> int:
+    """Return how many pictures to draw at once: one processor stays free for the rest."""
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an operator may choose."""
+
+    data_dir: Annotated[
+        Path,
+        About(
+            "Folder of everything that must survive: ledger, results, keys. Mode 0700.",
+            path,
+            "`$XDG_DATA_HOME/ferrotype`, else `~/.local/share/ferrotype`",
+        ),
+    ] = field(default_factory=default_data_dir)
+    database_url: Annotated[
+        Path | None,
+        About(
+            "Where the ledger is: `sqlite:///absolute/path`.",
+            located("sqlite"),
+            "`ledger.db` in `DATA_DIR`",
+        ),
+    ] = None
+    media_url: Annotated[
+        Path | None,
+        About(
+            "Where results are kept: `file:///absolute/folder`.",
+            located("file"),
+            "`media` in `DATA_DIR`",
+        ),
+    ] = None
+    run_dir: Annotated[
+        Path | None,
+        About(
+            "Folder of the sockets by which our processes wake one another.",
+            path,
+            "`$XDG_RUNTIME_DIR`, else the system's temporary folder",
+        ),
+    ] = None
+    host: Annotated[str, About("Address to listen on.", text)] = "127.0.0.1"
+    port: Annotated[int, About("Port to listen on; 0 takes a free one.", whole(0, 65535))] = 8765
+    metrics_port: Annotated[
+        int, About("Port of `/metrics`, on 127.0.0.1 only; 0 turns it off.", whole(0, 65535))
+    ] = 9464
+    public_url: Annotated[
+        str | None,
+        About("Scheme and host that result URLs begin with.", origin, "the request's own Host"),
+    ] = None
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        About("Host names that requests may name, besides loopback and `HOST`.", names),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        About("Addresses or networks whose `X-Forwarded-*` headers are believed.", names),
+    ] = ()
+    region: Annotated[str, About("Region that this deployment says it is.", word)] = (
+        "ap-southeast-1"
+    )
+    workspaces: Annotated[
+        tuple[str, ...], About("Workspace ids that requests may name.", names, "any")
+    ] = ()
+    any_key: Annotated[
+        bool,
+        About("Accept every non-empty API key, as account `default`; for development.", flag),
+    ] = False
+    yes_anyone: Annotated[
+        bool, About("Allow `ANY_KEY` although other machines can reach `HOST`.", flag)
+    ] = False
+    retention: Annotated[
+        float, About("How long a task and its files live after its end.", seconds, "24h")
+    ] = 86400.0
+    poll_hold: Annotated[
+        float,
+        About(
+            "How long a query of an unfinished task may wait for its end.",
+            seconds,
+            "1s on a loopback `HOST`, else 0s",
+        ),
+    ] = 1.0
+    latency: Annotated[
+        float,
+        About(
+            "Make every task take at least this long, so that PENDING and RUNNING can be seen.",
+            seconds,
+            "0s",
+        ),
+    ] = 0.0
+    unserved_after: Annotated[
+        float,
+        About(
+            "How long a task waits while no live worker serves its model; then it fails.",
+            seconds,
+            "1h",
+        ),
+    ] = 3600.0
+    drain: Annotated[
+        float,
+        About(
+            "How long a stopping worker may finish what it runs; the rest is given back.",
+            seconds,
+            "60s",
+        ),
+    ] = 60.0
+    max_pending: Annotated[
+        int, About("Unfinished tasks that one account may have.", whole(1, 10_000_000))
+    ] = 10_000
+    engine: Annotated[
+        str | None,
+        About(
+            "Engine of every model that no recipe names.",
+            word,
+            "`illustrator` while there is no recipe, else none",
+        ),
+    ] = None
+    illustrator_slots: Annotated[
+        int,
+        About(
+            "Pictures that the illustrator draws at once.",
+            whole(1, 1024),
+            "processors - 1, at least 1",
+        ),
+    ] = field(default_factory=default_slots)
+    fetch_allow_hosts: Annotated[
+        tuple[str, ...],
+        About("Hosts that inputs may be fetched from although they are private.", names),
+    ] = ()
+    log_level: Annotated[
+        str, About("Least level that is logged.", one_of("debug", "info", "warning", "error"))
+    ] = "info"
+    log_format: Annotated[
+        str,
+        About(
+            "`console` for eyes, `json` for machines.",
+            one_of("auto", "console", "json"),
+            "`console` on a terminal, else `json`",
+        ),
+    ] = "auto"
+    test: Annotated[
+        bool,
+        About("Let tests move the clock and plant failures; never in production.", flag),
+    ] = False
+    recipes: tuple[Recipe, ...] = ()
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    config: Path | None = None
+
+    @property
+    def ledger_path(self) -> Path:
+        """The SQLite file."""
+        return self.database_url or self.data_dir / "ledger.db"
+
+    @property
+    def media_dir(self) -> Path:
+        """The folder of result files."""
+        return self.media_url or self.data_dir / "media"
+
+    @property
+    def key_path(self) -> Path:
+        """The file of the first key, which `serve` makes on its first start."""
+        return self.data_dir / "api-key"
+
+    @property
+    def all_recipes(self) -> tuple[Recipe, ...]:
+        """The configured recipes, and the one that serves all other models where there is one.
+
+        The illustrator answers only while nothing is configured: nothing ever falls back to it.
+        """
+        if any(recipe.model == "*" for recipe in self.recipes):
+            return self.recipes
+        engine = self.engine or (None if self.recipes else "illustrator")
+        return (*self.recipes, recipe_for_all(engine)) if engine else self.recipes
+
+    def check_exposure(self) -> None:
+        """Refuse to listen where strangers could come in unasked. Raises `SettingsError`."""
+        if is_loopback(self.host):
+            return
+        if self.public_url is None and not self.allowed_hosts:
+            raise SettingsError(
+                f"Other machines can reach {self.host}: set FERROTYPE_PUBLIC_URL (or --public-url) "
+                "to the address by which clients know this service, or FERROTYPE_ALLOWED_HOSTS "
+                "to the host names that they may use."
+            )
+        if self.any_key and not self.yes_anyone:
+            raise SettingsError(
+                f"With --any-key everybody who can reach {self.host} may use this service: "
+                "add --yes-anyone if that is meant."
+            )
+
+    def environ(self) -> dict[str, str]:
+        """Say these settings as variables, for a process of ours that must see the same ones."""
+        chosen = {name: getattr(self, name) for name in ABOUT}
+        variables = {
+            PREFIX + name.upper(): _written(name, value)
+            for name, value in chosen.items()
+            if value is not None and value != ()
+        }
+        if self.config:
+            variables["FERROTYPE_CONFIG"] = str(self.config)
+        return variables
+
+
+def _about() -> dict[str, About]:
+    hints = get_type_hints(Settings, include_extras=True)
+    return {
+        name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")
+    }
+
+
+ABOUT = _about()
+
+
+def _written(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, tuple):
+        return ",".join(value)
+    scheme = {"database_url": "sqlite://", "media_url": "file://"}.get(name, "")
+    return f"{scheme}{value}"
+
+
+def reference() -> str:
+    """Write the table of all settings, as docs/settings.md holds it."""
+    rows = ["| setting | what it does | default |", "|---|---|---|"]
+    defaults = {item.name: item.default for item in fields(Settings)}
+    for name, about in ABOUT.items():
+        plain = "none" if defaults[name] in (None, ()) else f"`{defaults[name]}`".lower()
+        rows.append(f"| `{name.upper()}` | {about.doc} | {about.shown or plain} |")
+    return "\n".join(rows) + "\n"
