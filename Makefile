@@ -1,0 +1,96 @@
+# Everything a checkout needs. `make help` lists it; nothing here asks for rights or for a network
+# beyond the package installers' own.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test test-all bench lock clean
+
+BIN := .venv/bin
+CORE := tests/unit tests/integration tests/acceptance
+GROUPS := $(sort $(notdir $(patsubst %/ready,%,$(wildcard tests/*/ready))))
+UV := $(shell command -v uv 2>/dev/null)
+ifneq ($(UV),)
+INSTALL := uv pip install --quiet --python $(BIN)/python
+else
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(BIN)/.tests ## Make .venv with everything that running, checking and testing needs
+
+demo: $(BIN)/.core ## Start the service, make one picture by its API, say where it is
+	@$(BIN)/ferrotype demo
+
+check: $(BIN)/.tests ## Style, types, the house's bands, the catalogue
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src tests
+	$(BIN)/lint-imports --verbose
+	$(BIN)/python -m pytest -q tests/unit/test_catalogue_data.py
+
+test: $(BIN)/.tests ## The core tests: unit, integration, acceptance
+	$(BIN)/python -m pytest -q $(CORE)
+
+test-all: test ## The core tests, then each heavy group (named in FERROTYPE_REQUIRE: no skipping)
+	@for group in $(GROUPS); do \
+		if reason=$$(tests/$$group/ready 2>&1); then \
+			echo "== $$group"; $(BIN)/python -m pytest -q tests/$$group || exit 1; \
+		else \
+			case ",$$FERROTYPE_REQUIRE," in \
+			*,$$group,*) echo "== $$group is required and cannot run: $$reason" >&2; exit 1;; \
+			*) echo "== $$group skipped: $$reason";; \
+			esac; \
+		fi; \
+	done
+
+bench: $(BIN)/.tests ## Measure, beside bare baselines, and write docs/performance.md
+	$(BIN)/python -m bench
+
+lock: ## Choose newer versions and write them, with hashes, into requirements/ (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 2; }
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		pyproject.toml requirements/build.in -o requirements/core.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		-c requirements/core.txt \
+		pyproject.toml requirements/build.in requirements/test.in -o requirements/test.txt
+
+clean: ## Remove what these targets made, .venv and the demo's data included
+	rm -rf .venv .demo .bench build dist src/*.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@echo "Making .venv ..."
+ifneq ($(UV),)
+	@uv venv --quiet --python '>=3.11' .venv
+else
+	@for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+		python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo "Ferrotype needs Python 3.11 or newer: sudo apt-get install python3 python3-venv" >&2; \
+		exit 2; \
+	fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		echo "This Python cannot make environments: sudo apt-get install python$$version-venv" >&2; \
+		exit 2; \
+	fi; \
+	$$python -m venv .venv
+endif
+
+$(BIN)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what the service needs (once; about 40 MB) ..."
+	@$(INSTALL) --require-hashes -r requirements/core.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BIN)/.tests: requirements/test.txt $(BIN)/.core
+	@echo "Installing what the checks and tests need (once; about 150 MB) ..."
+	@$(INSTALL) --require-hashes -r requirements/test.txt
+	@touch $@
