@@ -30,7 +30,14 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 class EngineDied(Exception):
-    """The engine process ended, hung or broke its protocol while it had this job: a fault."""
+    """The engine process ended, hung or broke its protocol while it had this job.
+
+    `alone`: this job was the only one there, or the one that did it: a fault of this task.
+    """
+
+    def __init__(self, message: str, *, alone: bool = True) -> None:
+        super().__init__(message)
+        self.alone = alone
 
 
 class EngineRoom(Protocol):

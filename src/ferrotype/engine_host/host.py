@@ -1,0 +1,90 @@
+"""Makes the engine, once, and runs the jobs that the room sends."""
+
+import asyncio
+import os
+import traceback
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from ferrotype import plugins
+from ferrotype.engine_host.bench import JobBench, Threads, at_work
+from ferrotype.engine_host.line import Line
+from ferrotype.engine_rooms import frames
+from ferrotype.media import Output
+from ferrotype.ports.engine import Engine, EngineRefusal, Job
+
+MESSAGE = 2000  # characters of an error's text that travel
+OUT_OF_MEMORY = 3  # exit code
+
+
+class Host:
+    """One engine and the jobs that are with it."""
+
+    def __init__(self, engine: str, line: Line) -> None:
+        self._name = engine
+        self._line = line
+        self._jobs: dict[str, tuple[JobBench, asyncio.Task[Sequence[Output]]]] = {}
+        self._runs: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Make the engine, say hello, then work until the room hangs up (which kills us)."""
+        setup = self._line.first()
+        if not isinstance(setup, frames.Setup):
+            raise frames.BrokenFrame("the room did not begin with the engine's options")
+        engine: Engine = plugins.load_engine(self._name)(**setup.options)
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(Threads(thread_name_prefix="engine"))
+
+        def take(frame: frames.ToHost) -> None:
+            loop.call_soon_threadsafe(self._take, engine, frame)
+
+        self._line.deliver(take)
+        self._line.send(frames.Hello(engine.concurrency))
+        await loop.create_future()
+
+    def _take(self, engine: Engine, frame: frames.ToHost) -> None:
+        match frame:
+            case frames.Begin(job):
+                self._begin(engine, job)
+            case frames.Noted(task, number, error) if task in self._jobs:
+                self._jobs[task][0].noted(number, error)
+            case frames.Stop(task) if task in self._jobs:
+                bench, making = self._jobs[task]
+                bench.stopping.set()
+                making.cancel()
+
+    def _begin(self, engine: Engine, job: Job) -> None:
+        bench = JobBench(job, self._line)
+        making = asyncio.create_task(_at(bench, engine.run(job, bench)))
+        self._jobs[job.task] = bench, making
+        run = asyncio.create_task(self._see_through(job.task, bench, making))
+        self._runs.add(run)
+        run.add_done_callback(self._runs.discard)
+
+    async def _see_through(
+        self, task: str, bench: JobBench, making: asyncio.Task[Sequence[Output]]
+    ) -> None:
+        """Wait for a job's end and that of its threads, then tell the room."""
+        await asyncio.wait({making})
+        await bench.cleared()
+        del self._jobs[task]
+        self._line.send(_ending(task, making))
+
+
+async def _at(bench: JobBench, work: Coroutine[Any, Any, Sequence[Output]]) -> Sequence[Output]:
+    at_work.set(bench)
+    return await work
+
+
+def _ending(task: str, making: asyncio.Task[Sequence[Output]]) -> frames.ToRoom:
+    if making.cancelled():
+        return frames.Failed(task, "stopped as asked")
+    error = making.exception()
+    if error is None:
+        return frames.Done(task, list(making.result()))
+    if isinstance(error, EngineRefusal):
+        return frames.Refused(task, error.refusal, error.message[:MESSAGE])
+    traceback.print_exception(error)
+    if isinstance(error, MemoryError):
+        os._exit(OUT_OF_MEMORY)
+    return frames.Failed(task, f"{type(error).__name__}: {error}"[:MESSAGE])

@@ -1,0 +1,143 @@
+"""What a room and its engine host say to each other: four bytes of length, then JSON."""
+
+import asyncio
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ferrotype.media import Output
+from ferrotype.ports.engine import Job
+
+MAX_FRAME = 4 * 1024 * 1024  # bytes; a longer one breaks the protocol
+MAX_MEMO = 64 * 1024  # bytes that a job may note
+HEARTBEAT = 1.0  # seconds between two signs of life
+
+Code = Annotated[str, Meta(max_length=128)]
+Message = Annotated[str, Meta(max_length=4096)]
+Outputs = Annotated[list[Output], Meta(max_length=64)]
+
+
+class BrokenFrame(Exception):
+    """Somebody sent what is no frame."""
+
+
+class Setup(Struct, frozen=True, tag="setup"):
+    """Room to host, first: the options to make the engine with."""
+
+    options: dict[str, Any]
+
+
+class Begin(Struct, frozen=True, tag="job"):
+    """Room to host: do this."""
+
+    job: Job
+
+
+class Noted(Struct, frozen=True, tag="noted"):
+    """Room to host: note `number` is durable, or why it never will be."""
+
+    task: str
+    number: int
+    error: str | None = None
+
+
+class Stop(Struct, frozen=True, tag="stop"):
+    """Room to host: end this task soon, in any way."""
+
+    task: str
+
+
+class Hello(Struct, frozen=True, tag="hello"):
+    """Host to room, first: the engine is made, and takes so many jobs at once."""
+
+    concurrency: Annotated[int, Meta(ge=1, le=10_000)]
+
+
+class Progress(Struct, frozen=True, tag="progress"):
+    """Host to room: how far a job is, 0 to 1."""
+
+    task: str
+    fraction: float
+
+
+class Note(Struct, frozen=True, tag="note"):
+    """Host to room: keep this for the task's next attempt, then say `Noted`."""
+
+    task: str
+    number: int
+    memo: Annotated[bytes, Meta(max_length=MAX_MEMO)]
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """Host to room: a job ended with these outputs."""
+
+    task: str
+    outputs: Outputs
+
+
+class Refused(Struct, frozen=True, tag="refused"):
+    """Host to room: the engine will not make this."""
+
+    task: str
+    code: Code
+    message: Message
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    """Host to room: the engine broke down over this job, or stopped it as asked."""
+
+    task: str
+    message: Message
+
+
+class Heartbeat(Struct, frozen=True, tag="heartbeat"):
+    """Host to room: the process lives."""
+
+
+ToHost = Setup | Begin | Noted | Stop
+ToRoom = Hello | Progress | Note | Done | Refused | Failed | Heartbeat
+
+_to_host = msgspec.json.Decoder(ToHost)
+_to_room = msgspec.json.Decoder(ToRoom)
+_encoder = msgspec.json.Encoder()
+
+
+def pack(frame: ToHost | ToRoom) -> bytes:
+    """Return a frame as it travels. Raises `BrokenFrame` when it is too long."""
+    body = _encoder.encode(frame)
+    if len(body) > MAX_FRAME:
+        raise BrokenFrame(f"a frame of {len(body)} bytes is over the limit of {MAX_FRAME}")
+    return len(body).to_bytes(4, "big") + body
+
+
+async def receive(reader: asyncio.StreamReader) -> ToRoom | None:
+    """Read the room's next frame; None when the host hung up between two frames."""
+    try:
+        head = await reader.readexactly(4)
+        body = await reader.readexactly(_length(head))
+        return _to_room.decode(body)
+    except asyncio.IncompleteReadError as error:
+        if error.expected == 4 and not error.partial:
+            return None
+        raise BrokenFrame("the engine host hung up within a frame") from error
+    except msgspec.DecodeError as error:
+        raise BrokenFrame(f"the engine host sent no proper frame: {error}") from error
+
+
+def receive_blocking(line: BinaryIO) -> ToHost | None:
+    """Read the host's next frame; None when the room hung up."""
+    head = line.read(4)
+    if len(head) < 4:
+        return None
+    body = line.read(length := _length(head))
+    if len(body) < length:
+        return None
+    return _to_host.decode(body)
+
+
+def _length(head: bytes) -> int:
+    length = int.from_bytes(head, "big")
+    if length > MAX_FRAME:
+        raise BrokenFrame(f"a frame of {length} bytes is over the limit of {MAX_FRAME}")
+    return length
