@@ -20,6 +20,7 @@ the vendor's own spelling where the vendor has one ("occured" is theirs).
     │   └── WorkspaceNotAuthorised
     ├── Denied                        the caller may not do this
     ├── Missing                       there is no such thing
+    │   └── ModelNotFound
     ├── Conflict                      somebody moved first
     ├── Busy                          the caller must come back later
     │   ├── RateQuotaExceeded
@@ -143,6 +144,12 @@ class Missing(FerrotypeError):
     """Not found!"""
 
     code = "NotFound"
+
+
+class ModelNotFound(Missing):
+    """Model can not be found."""
+
+    code = "ModelNotFound"
 
 
 class Conflict(FerrotypeError):

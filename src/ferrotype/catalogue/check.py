@@ -1,0 +1,138 @@
+"""The one question asked of the catalogue: may this be asked, and what exactly is asked?"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ferrotype.catalogue.model import Model
+from ferrotype.catalogue.plan import Plan
+from ferrotype.catalogue.reader import BadCatalogue, read
+from ferrotype.errors import (
+    Denied,
+    EmptyModel,
+    FerrotypeError,
+    IllegalInput,
+    InvalidParameter,
+    ModelNotFound,
+)
+from ferrotype.task import Order
+
+WRONG_PATH = (
+    "url error, please check url！ For details, see: "
+    "https://help.aliyun.com/zh/model-studio/error-code"
+)
+NO_SYNC = "current user api does not support synchronous calls"
+NO_ASYNC = "current user api does not support asynchronous calls"
+
+UnknownModel = Literal["400", "404"]
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """A request that may be served.
+
+    `total`: outputs asked for. `refusal` (code, message): the task must end FAILED with it.
+    `attended`: the caller waits for the answer on this very request.
+    """
+
+    model: Model
+    order: Order
+    total: int
+    refusal: tuple[str, str] | None
+    attended: bool
+
+
+class Catalogue:
+    """All models of a deployment. Never changes once made."""
+
+    def __init__(self, entries: Mapping[str, Model], unknown_model: UnknownModel = "400") -> None:
+        self._entries = dict(entries)
+        self._unknown = unknown_model
+        self._plans: dict[str, dict[str, Plan]] = {}
+        models: dict[str, Model] = {}
+        for entry, model in self._entries.items():
+            plan = _plan(entry, model)
+            for route in model.routes:
+                if self._plans.setdefault(model.name, {}).setdefault(route, plan) is not plan:
+                    raise BadCatalogue(f"{entry}: {model.name} has another entry on {route}")
+            if entry == model.name or model.name not in models:
+                models[model.name] = model
+        self.models: Mapping[str, Model] = MappingProxyType(models)
+
+    @classmethod
+    def load(cls, extra: Sequence[Path] = (), unknown_model: UnknownModel = "400") -> "Catalogue":
+        """Read the built-in files, then the files and folders of `extra`; later wins.
+
+        `unknown_model` is the status that answers for a model nobody knows. Raises `BadCatalogue`.
+        """
+        return cls(read(extra), unknown_model)
+
+    def with_model(self, name: str, like: str) -> "Catalogue":
+        """Return a catalogue that also has `name`, which callers may use as they use `like`."""
+        entries = [(key, model) for key, model in self._entries.items() if model.name == like]
+        if not entries:
+            raise BadCatalogue(f"{name}: like: there is no model {like!r}")
+        if name in self.models:
+            raise BadCatalogue(f"{name}: there is a model of that name already")
+        more = {
+            name + key.removeprefix(like): replace(model, name=name, like=like)
+            for key, model in entries
+        }
+        return Catalogue({**self._entries, **more}, self._unknown)
+
+    def on_route(self, name: str, route: str) -> Model:
+        """Return a model as it is on a route (its fields and usage may differ). KeyError: none."""
+        return self._plans[name][route].model
+
+    @property
+    def routes(self) -> frozenset[str]:
+        """Every create path that some model is served on."""
+        return frozenset(route for plans in self._plans.values() for route in plans)
+
+    def check(self, route: str, body: Mapping[str, Any], *, asynchronous: bool) -> Checked:
+        """Check a create request on `route`, the path after `/api/v1/services/aigc/`.
+
+        `asynchronous`: the caller sent `X-DashScope-Async: enable`. Raises `Refused`, `Denied`, or
+        `ModelNotFound`.
+        """
+        if not isinstance(body, Mapping):
+            raise IllegalInput
+        plan = self._find(body.get("model"), route)
+        attended = self._attended(plan.model.routes[route], asynchronous)
+        order, refusal = plan.order(body)
+        return Checked(
+            model=plan.model, order=order, total=order.n, refusal=refusal, attended=attended
+        )
+
+    def _find(self, name: Any, route: str) -> Plan:
+        if name is None or name == "":
+            raise EmptyModel
+        if not isinstance(name, str):
+            raise InvalidParameter(
+                "the parameters must conform to the specification: model must be text"
+            )
+        plans = self._plans.get(name)
+        if plans is None:
+            raise ModelNotFound if self._unknown == "404" else InvalidParameter("Model not exist.")
+        plan = plans.get(route)
+        if plan is None:
+            raise InvalidParameter(WRONG_PATH)
+        return plan
+
+    @staticmethod
+    def _attended(modes: Sequence[str], asynchronous: bool) -> bool:
+        if asynchronous and "async" not in modes:
+            raise Denied(NO_ASYNC)
+        if not asynchronous and "sync" not in modes:
+            raise Denied(NO_SYNC)
+        return not asynchronous
+
+
+def _plan(entry: str, model: Model) -> Plan:
+    try:
+        return Plan(model)
+    except FerrotypeError as error:
+        raise BadCatalogue(f"{entry}: a default does not fit its field: {error}") from error

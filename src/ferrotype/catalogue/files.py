@@ -1,0 +1,165 @@
+"""Kinds of fields that name files: one URL, a set of typed URLs, a message with pictures."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from ferrotype.catalogue.fields import clean
+from ferrotype.catalogue.kind import Kind, missing
+from ferrotype.errors import InvalidParameter, InvalidURL
+from ferrotype.ports.fetcher import FileRule
+
+SERVED = ("http", "https")  # the schemes that a fetcher can follow today
+LONGEST_URL = 4096
+TYPES = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "bmp": "image/bmp",
+    "tiff": "image/tiff",
+    "webp": "image/webp",
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+}
+
+
+class Media(Kind, frozen=True, kw_only=True, tag="media"):
+    """A URL of one of the schemes that the model `accepts`, and what the file behind it may be.
+
+    `formats` are keys of `TYPES`; sides in pixels; `max_mb` in units of 1,048,576 bytes.
+    """
+
+    accepts: tuple[str, ...]
+    formats: tuple[str, ...] = ("jpeg", "png", "bmp", "webp")
+    max_mb: int = 10
+    min_side: int = 1
+    max_side: int = 8192
+    min_ratio: float | None = None
+    max_ratio: float | None = None
+    min_seconds: float | None = None
+    max_seconds: float | None = None
+
+    @property
+    def rule(self) -> FileRule:
+        """The rule that the fetcher holds the file against."""
+        return FileRule(
+            types=tuple(TYPES[name] for name in self.formats),
+            max_bytes=self.max_mb << 20,
+            min_side=self.min_side,
+            max_side=self.max_side,
+        )
+
+    def say(self) -> str:
+        """Say what a value must be."""
+        return f"an ASCII URL ({', '.join(s for s in self.accepts if s in SERVED)})"
+
+    def read(self, value: Any, where: str) -> str:
+        """Return the URL. Whether it may be followed is for the fetcher to say."""
+        if not isinstance(value, str):
+            self.refuse(where)
+        if self.required and not value:
+            raise missing(where)
+        scheme = value.partition(":")[0].lower()
+        if scheme in self.accepts and scheme not in SERVED:
+            raise InvalidURL(f"{where}: {scheme} addresses are not served here; use http or https")
+        if scheme not in self.accepts or not _is_url(value):
+            raise InvalidURL(f"The provided URL is not valid: {where} must be {self.say()}")
+        return value
+
+
+def _is_url(text: str) -> bool:
+    if len(text) > LONGEST_URL or not text.isascii() or not text.isprintable() or " " in text:
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+class MediaSet(Kind, frozen=True, kw_only=True, tag="media_set"):
+    """An array of {type, url}: each type has its own rules and is a role of its own.
+
+    `sets`: the only combinations of types allowed. `at_most`: how often a type may occur (else
+    `max`).
+    """
+
+    types: dict[str, Media]
+    min: int = 0
+    max: int
+    sets: tuple[frozenset[str], ...] = ()
+    at_most: dict[str, int] = {}
+
+    def say(self) -> str:
+        """Say what a value must be."""
+        allowed = "; ".join(" + ".join(sorted(types)) for types in self.sets)
+        return (
+            f"{self.min} to {self.max} objects {{type, url}}, type one of {', '.join(self.types)}"
+            + (f", together {allowed}" if allowed else "")
+        )
+
+    def read(self, value: Any, where: str) -> dict[str, list[str]]:
+        """Return the URLs by type, in the caller's order."""
+        if not isinstance(value, list) or not self.min <= len(value) <= self.max:
+            self.refuse(where)
+        roles: dict[str, list[str]] = {}
+        for i, item in enumerate(value):
+            role = item.get("type") if isinstance(item, dict) else None
+            if not isinstance(role, str) or role not in self.types:
+                self.refuse(where)
+            roles.setdefault(role, []).append(
+                self.types[role].read(item.get("url"), f"{where}[{i}].url")
+            )
+        if any(len(urls) > self.at_most.get(role, self.max) for role, urls in roles.items()):
+            self.refuse(where)
+        if self.sets and roles and frozenset(roles) not in self.sets:
+            self.refuse(where)
+        return roles
+
+
+class Message(Struct, frozen=True):
+    """What the one message of a caller says and shows."""
+
+    text: str
+    images: list[str]
+
+
+class Messages(Kind, frozen=True, kw_only=True, tag="messages"):
+    """Exactly one user message: one text and some pictures, whose role is "images"."""
+
+    text_max: int
+    min_images: int = 0
+    max_images: int = 0
+    image: Media | None = None
+
+    def say(self) -> str:
+        """Say what a value must be."""
+        return (
+            'one message {"role": "user"} whose content is one {text} and '
+            f"{self.min_images} to {self.max_images} {{image}}"
+        )
+
+    def read(self, value: Any, where: str) -> Message:
+        """Return the message's text, cleaned and cut, and its pictures' URLs."""
+        if not isinstance(value, list) or len(value) != 1:
+            raise InvalidParameter("messages length only support 1")
+        content = value[0].get("content") if isinstance(value[0], dict) else None
+        if not isinstance(content, list) or value[0].get("role", "user") != "user":
+            self.refuse(where)
+        texts: list[str] = []
+        images: list[str] = []
+        for i, part in enumerate(content):
+            at = f"{where}[0].content[{i}]"
+            if not isinstance(part, dict):
+                self.refuse(at)
+            if isinstance(part.get("text"), str):
+                texts.append(clean(part["text"])[: self.text_max])
+            elif self.image and len(images) < self.max_images and "image" in part:
+                images.append(self.image.read(part["image"], f"{at}.image"))
+            else:
+                self.refuse(at)
+        if len(texts) != 1 or not texts[0].strip() or len(images) < self.min_images:
+            raise InvalidParameter("lack of image or text")
+        return Message(texts[0], images)

@@ -1,0 +1,196 @@
+"""The checks of one model, laid out in advance so that a request is checked fast."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ferrotype.catalogue.draft import Draft
+from ferrotype.catalogue.files import Media, MediaSet, Message, Messages
+from ferrotype.catalogue.grammar import Field, List
+from ferrotype.catalogue.kind import missing
+from ferrotype.catalogue.model import IMAGES, Model
+from ferrotype.catalogue.size import Size, of_area, sides
+from ferrotype.errors import EmptyInput, InvalidParameter, Refused
+from ferrotype.task import Order
+
+Refusal = tuple[str, str]
+WORDS = ("prompt", "negative_prompt", "size", "n", "seed", "duration", "fps")
+SEEDS = 2**31
+
+
+class Step:
+    """One field: where to find it, how to read it, where its value goes."""
+
+    __slots__ = ("default", "field", "name", "names", "put", "read", "required", "table", "where")
+
+    def __init__(self, table: str, name: str, field: Field) -> None:
+        self.table, self.name, self.field = table, name, field
+        self.names = (name, *field.aliases)
+        self.where = f"{table}.{name}"
+        self.read = field.read
+        self.required = field.required
+        self.put = _place(name, field)
+        self.default = self._default()
+
+    def _default(self) -> Any:
+        if self.field.default is not None:
+            return self.field.read(self.field.default, self.where)
+        if isinstance(self.field, Size) and self.field.default_pixels:
+            return of_area(self.field.default_pixels)
+        return None
+
+
+class Plan:
+    """All steps of a model, and of each of its variants. Making one reads every default.
+
+    Raises `InvalidParameter` when a default is not what its own field allows.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.steps = _steps(model.input, model.parameters)
+        self.variants = [
+            (variant.when, _steps(variant.input, variant.parameters)) for variant in model.variants
+        ]
+        self.defaults = {
+            step.name: step.default for step in self.steps if step.table == "parameters"
+        }
+        self.canvas = sides(model.canvas)
+        if self.canvas is None:
+            raise InvalidParameter("canvas must be W*H")
+        size = model.parameters.get("size")
+        self.size = size if isinstance(size, Size) and size.follows else None
+
+    def order(self, body: Mapping[str, Any]) -> tuple[Order, Refusal | None]:
+        """Check a body's input and parameters. Raises `Refused`."""
+        tables = {"input": _input(body), "parameters": _parameters(body)}
+        draft = Draft()
+        refusal: Refusal | None = None
+        for step in self._steps_for(tables["parameters"]):
+            value = None
+            for name in step.names:
+                value = tables[step.table].get(name)
+                if value is not None:
+                    break
+            if value is not None:
+                try:
+                    value = step.read(value, step.where)
+                except Refused as no:
+                    if not step.field.late:
+                        raise
+                    refusal = refusal or (no.code, no.message)
+                    value = step.default
+            elif step.required:
+                raise missing(step.where)
+            else:
+                value = step.default
+            if value is not None:
+                step.put(draft, step.name, value)
+        if self.size is not None and self.size.follows in draft.inputs:
+            asked = tables["parameters"].get("size")
+            if asked is None or asked in self.size.tiers:
+                draft.fields["size_follows"] = self.size.follows
+        for rule in self.model.rules:
+            try:
+                rule.hold(draft)
+            except Refused as no:
+                if not rule.late:
+                    raise
+                refusal = refusal or (no.code, no.message)
+        return self._order(draft), refusal
+
+    def _steps_for(self, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
+        for when, steps in self.variants:
+            if all(_given(parameters, self.defaults, name) == when[name] for name in when):
+                return steps
+        return self.steps
+
+    def _order(self, draft: Draft) -> Order:
+        words = draft.words
+        seed = words.get("seed")
+        return Order(
+            kind=self.model.kind,
+            prompt=words.get("prompt", ""),
+            negative=words.get("negative_prompt", ""),
+            size=words.get("size", self.canvas),
+            n=words.get("n", 1),
+            seed=secrets.randbelow(SEEDS) if seed is None else seed,
+            fields=draft.fields,
+            inputs=draft.inputs,
+            duration=words.get("duration"),
+            fps=words.get("fps"),
+        )
+
+
+def _steps(*tables: Mapping[str, Field]) -> tuple[Step, ...]:
+    return tuple(
+        Step(table, name, field)
+        for table, fields in zip(("input", "parameters"), tables, strict=True)
+        for name, field in fields.items()
+    )
+
+
+def _given(parameters: Mapping[str, Any], defaults: Mapping[str, Any], name: str) -> Any:
+    value = parameters.get(name)
+    return defaults.get(name) if value is None else value
+
+
+def _input(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = body.get("input")
+    if value is None:
+        raise EmptyInput
+    if not isinstance(value, Mapping):
+        raise InvalidParameter(
+            "the parameters must conform to the specification: input must be an object"
+        )
+    return value
+
+
+def _parameters(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = body.get("parameters")
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidParameter(
+            "the parameters must conform to the specification: parameters must be an object"
+        )
+    return value
+
+
+def _place(name: str, field: Field) -> Callable[[Draft, str, Any], None]:
+    match field:
+        case Messages():
+            return _put_message
+        case MediaSet():
+            return _put_roles
+        case Media():
+            return _put_file
+        case List(of=Media()):
+            return _put_files
+    return _put_word if name in WORDS else _put_field
+
+
+def _put_word(draft: Draft, name: str, value: Any) -> None:
+    draft.words[name] = value
+
+
+def _put_field(draft: Draft, name: str, value: Any) -> None:
+    draft.fields[name] = value
+
+
+def _put_file(draft: Draft, name: str, value: str) -> None:
+    draft.inputs[name] = [value]
+
+
+def _put_files(draft: Draft, name: str, value: list[str]) -> None:
+    draft.inputs[name] = value
+
+
+def _put_roles(draft: Draft, name: str, value: dict[str, list[str]]) -> None:
+    draft.inputs.update(value)
+
+
+def _put_message(draft: Draft, name: str, value: Message) -> None:
+    draft.words["prompt"] = value.text
+    if value.images:
+        draft.inputs[IMAGES] = value.images

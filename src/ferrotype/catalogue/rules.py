@@ -1,0 +1,113 @@
+"""Rules that hold between fields. The set is closed: a catalogue file names them, never programs.
+
+Fields are named as on the wire; a role of inputs counts as a field that holds a list of URLs.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from ferrotype.catalogue.draft import Draft
+from ferrotype.catalogue.kind import missing
+from ferrotype.catalogue.size import of_area, sides
+from ferrotype.errors import InvalidParameter
+
+
+class _Rule(Struct, frozen=True, kw_only=True, tag_field="rule", forbid_unknown_fields=True):
+    """`late`: a request that breaks the rule is accepted, and its task ends FAILED."""
+
+    late: bool = False
+
+
+class Needs(_Rule, frozen=True, kw_only=True, tag="needs"):
+    """When the fields of `when` have these values, the field `field` is required."""
+
+    when: dict[str, Any]
+    field: str
+
+    def hold(self, draft: Draft) -> None:
+        """Raise `InvalidParameter` when the rule is broken."""
+        if draft.get(self.field) is None and all(
+            draft.get(name) == value for name, value in self.when.items()
+        ):
+            raise missing(f"input.{self.field}")
+
+
+class AnyOf(_Rule, frozen=True, kw_only=True, tag="any_of"):
+    """At least one of these fields must be given."""
+
+    fields: tuple[str, ...]
+
+    def hold(self, draft: Draft) -> None:
+        """Raise `InvalidParameter` when the rule is broken."""
+        if not any(draft.get(name) for name in self.fields):
+            raise missing(" or ".join(f"input.{name}" for name in self.fields))
+
+
+class Excludes(_Rule, frozen=True, kw_only=True, tag="excludes"):
+    """None of `these` may be given with any of `those`."""
+
+    these: tuple[str, ...]
+    those: tuple[str, ...]
+
+    def hold(self, draft: Draft) -> None:
+        """Raise `InvalidParameter` when the rule is broken."""
+        one = next((name for name in self.these if draft.get(name)), None)
+        other = next((name for name in self.those if draft.get(name)), None)
+        if one and other:
+            raise InvalidParameter(f"{one} and {other} must not be given together")
+
+
+class SameLength(_Rule, frozen=True, kw_only=True, tag="same_length"):
+    """Two lists must be of one length, when both are given."""
+
+    fields: tuple[str, str]
+
+    def hold(self, draft: Draft) -> None:
+        """Raise `InvalidParameter` when the rule is broken."""
+        one, other = (draft.get(name) for name in self.fields)
+        if one is not None and other is not None and len(one) != len(other):
+            raise InvalidParameter(f"{' and '.join(self.fields)} must be the same length.")
+
+
+class AreaAtMost(_Rule, frozen=True, kw_only=True, tag="area_at_most"):
+    """The picture has at most so many pixels, when any of the fields `with_any` is given."""
+
+    pixels: int
+    with_any: tuple[str, ...]
+
+    def hold(self, draft: Draft) -> None:
+        """Raise `InvalidParameter` when the rule is broken."""
+        width, height = draft.words["size"]
+        if width * height > self.pixels and any(draft.get(name) for name in self.with_any):
+            raise InvalidParameter(
+                f"The size is not match the allowed size [at most {self.pixels} pixels]"
+            )
+
+
+class Canvas(_Rule, frozen=True, kw_only=True, tag="canvas"):
+    """Sets the size from other fields.
+
+    `sizes`: by resolution and ratio; else `areas`: pixels by resolution, in the ratio asked for,
+    square where it is none. `follows` is the input whose ratio is taken once it is known.
+    """
+
+    sizes: dict[str, dict[str, str]] = {}
+    areas: dict[str, int] = {}
+    follows: str | None = None
+
+    def hold(self, draft: Draft) -> None:
+        """Put the size into the draft."""
+        resolution, ratio = draft.get("resolution"), draft.get("ratio")
+        text = self.sizes.get(resolution, {}).get(ratio)
+        if text is not None:
+            draft.words["size"] = sides(text)
+            return
+        width, _, height = str(ratio or "").partition(":")
+        shape = int(width) / int(height) if width.isdigit() and height.isdigit() else 1.0
+        draft.words["size"] = of_area(self.areas[resolution], shape)
+        if shape == 1.0 and self.follows in draft.inputs:
+            draft.fields["size_follows"] = self.follows
+
+
+Rule = Needs | AnyOf | Excludes | SameLength | AreaAtMost | Canvas
