@@ -1,0 +1,130 @@
+"""The parent's side of the media process: start one, ask it once, make sure that it is gone."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from ferrotype.errors import Broken, InputDownloadFailed, InvalidImageFormat, InvalidImageResolution
+from ferrotype.fetchers.media_words import Answer, NetworkGuard, Request
+from ferrotype.lifeline import PARENT
+from ferrotype.media import File
+from ferrotype.ports.fetcher import FileRule
+
+log = structlog.get_logger()
+
+_REFUSALS = {kind.code: kind for kind in (InvalidImageFormat, InvalidImageResolution)}
+_MAX_ANSWER = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """How much one file may cost. Bytes and seconds."""
+
+    seconds: float = 20.0
+    memory: int = 1 << 30
+    file: int = 256 << 20
+
+
+class MediaProcess:
+    """Runs one exec'ed child for each file: no network, no secrets, limits on everything."""
+
+    def __init__(self, limits: MediaLimits | None = None) -> None:
+        self._limits = limits or MediaLimits()
+
+    async def convert(self, source: Path, target: Path, rule: FileRule) -> File:
+        """Decode a picture from outside and write it anew as the PNG file `target`.
+
+        Raises `InvalidImageFormat`, `InvalidImageResolution`, `InputDownloadFailed` where this
+        machine cannot guard a media process, or `Broken`.
+        """
+        try:
+            answer = await self._ask(source, target, rule)
+            if answer.guard is None:
+                log.error("inputs refused: no network guard", action="media")
+                raise InputDownloadFailed(
+                    "Failed to download the input file: this server cannot open files safely."
+                )
+            if answer.code is not None:
+                raise _REFUSALS.get(answer.code, Broken)(answer.message)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return File(path=str(target), type="image/png", width=answer.width, height=answer.height)
+
+    async def network_guard(self) -> NetworkGuard | None:
+        """Return what keeps media processes of this machine off the network, or None."""
+        return (await self._ask(Path(), Path(), None)).guard
+
+    async def _ask(self, source: Path, target: Path, rule: FileRule | None) -> Answer:
+        limits = self._limits
+        request = Request(
+            source=str(source),
+            target=str(target),
+            rule=rule,
+            memory=limits.memory,
+            cpu=int(limits.seconds) + 1,
+            file=limits.file,
+        )
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",  # neither the current folder nor PYTHON* variables choose what is imported
+            "-m",
+            "ferrotype.media_host",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={"LANG": "C.UTF-8", PARENT: str(os.getpid())},
+            cwd="/",
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(limits.seconds):
+                answer, complaint = await _converse(process, msgspec.json.encode(request))
+        except TimeoutError:
+            raise InvalidImageFormat(
+                "The format of the input image is invalid: it cannot be decoded in time."
+            ) from None
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+        return _understood(process.returncode, answer, complaint)
+
+
+async def _converse(process: asyncio.subprocess.Process, request: bytes) -> tuple[bytes, bytes]:
+    """Hand the request over and wait for the child's end; return its stdout and its stderr."""
+    assert process.stdin and process.stdout and process.stderr
+    process.stdin.write(request)
+    process.stdin.close()
+    answer, complaint = await asyncio.gather(_drain(process.stdout), _drain(process.stderr))
+    await process.wait()
+    return answer, complaint
+
+
+async def _drain(pipe: asyncio.StreamReader) -> bytes:
+    """Read a pipe to its end, and keep no more of it than an answer may have."""
+    kept = b""
+    while chunk := await pipe.read(_MAX_ANSWER):
+        kept += chunk[: _MAX_ANSWER - len(kept)]
+    return kept
+
+
+def _understood(status: int | None, answer: bytes, complaint: bytes) -> Answer:
+    if status is not None and status < 0:
+        log.warning("media process killed", action="media", signal=-status)
+        raise InvalidImageFormat(
+            "The format of the input image is invalid: it cannot be decoded within the limits."
+        )
+    if status == 0:
+        return msgspec.json.decode(answer, type=Answer)
+    tail = complaint[-2000:].decode("utf-8", "replace")
+    log.error("media process broke", action="media", status=status, stderr=tail)
+    raise Broken

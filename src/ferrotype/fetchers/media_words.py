@@ -1,0 +1,33 @@
+"""What parent and media process say to each other: one request, one answer, both JSON."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from ferrotype.ports.fetcher import FileRule
+
+NetworkGuard = Literal["unshare", "seccomp"]
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What the child is asked. Without a rule it only says how it is guarded.
+
+    `memory` and `file` in bytes, `cpu` in seconds.
+    """
+
+    source: str
+    target: str
+    rule: FileRule | None
+    memory: int
+    cpu: int
+    file: int
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What the child answers: how it is guarded (None: not, nothing was opened), and the rest."""
+
+    guard: NetworkGuard | None
+    width: int = 0
+    height: int = 0
+    code: str | None = None
+    message: str | None = None
