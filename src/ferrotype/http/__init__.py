@@ -1,0 +1,1 @@
+"""The HTTP face: translates between the wire and the service, decides nothing."""

@@ -1,0 +1,165 @@
+"""The face itself: one request in, one answer out."""
+
+import time
+from collections.abc import Awaitable, Callable, Collection
+
+import structlog
+from msgspec import Struct
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
+
+from ferrotype import metrics
+from ferrotype.catalogue import Catalogue
+from ferrotype.errors import Broken, FerrotypeError, Missing
+from ferrotype.http import wire
+from ferrotype.http.access import AccessLog
+from ferrotype.http.body import Limits
+from ferrotype.http.door import Door
+from ferrotype.http.exchange import Exchange, Header
+from ferrotype.http.faults import (
+    BodyTooLarge,
+    BodyTooSlow,
+    WrongMethod,
+    code_of,
+    status_of,
+)
+from ferrotype.http.host import Hosts
+from ferrotype.http.routes.creates import Creates
+from ferrotype.http.routes.files import Files
+from ferrotype.http.routes.health import Health
+from ferrotype.http.routes.models import Models
+from ferrotype.http.routes.tasks import Tasks
+from ferrotype.keyring import Keyring
+from ferrotype.links import Links
+from ferrotype.ports.media_store import MediaStore
+from ferrotype.service import Service
+
+Handler = Callable[[Exchange], Awaitable[None]]
+API = "/api/v1"
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What an operator may set. `hold` is the most seconds that a query waits for an end."""
+
+    hold: float = 0.0
+    region: str = "ap-southeast-1"
+    public_url: str | None = None
+    allowed_hosts: Collection[str] = ()
+    trusted_proxies: Collection[str] = ()
+    workspaces: Collection[str] = ()
+    limits: Limits = Limits()
+
+
+class Face:
+    """An ASGI application: looks at the door, finds the route, and turns errors into answers."""
+
+    def __init__(self, door: Door, routes: list[Route], access: AccessLog) -> None:
+        self._door = door
+        self._access = access
+        self._router = Router(routes, redirect_slashes=False, default=_nowhere)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"This application speaks HTTP, not {scope['type']}.")
+        exchange = Exchange(scope, receive, send)
+        try:
+            await self._door.admit(exchange)
+            scope["app"] = self  # makes the router raise 405 instead of writing it
+            scope["ferrotype.exchange"] = exchange
+            if exchange.path[-1:] == "/":
+                scope["path"] = exchange.path[:-1]
+            await self._router(scope, receive, send)
+        except ClientDisconnect:
+            pass
+        except Exception as error:
+            if exchange.status:
+                raise
+            await _tell(exchange, error)
+        finally:
+            self._note(exchange)
+
+    def _note(self, exchange: Exchange) -> None:
+        metrics.requests(exchange.route, exchange.status).inc()
+        took = (time.perf_counter_ns() - exchange.started) / 1e9
+        metrics.request_seconds(exchange.route).observe(took)
+        self._access.note(exchange)
+
+
+class Endpoint:
+    """Lets a handler of exchanges stand in the router's table, under the name of its route."""
+
+    __slots__ = ("_handle", "_name")
+
+    def __init__(self, name: str, handle: Handler) -> None:
+        self._name = name
+        self._handle = handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the exchange on."""
+        exchange: Exchange = scope["ferrotype.exchange"]
+        exchange.route = self._name
+        await self._handle(exchange)
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    raise Missing()
+
+
+async def _tell(exchange: Exchange, error: Exception) -> None:
+    """Answer with an error, in the vendor's form."""
+    extra: list[Header] = []
+    if isinstance(error, HTTPException):
+        allowed = (error.headers or {}).get("Allow", "")
+        extra.append((b"allow", allowed.encode()))
+        error = WrongMethod()
+    if not isinstance(error, FerrotypeError):
+        structlog.get_logger().error(
+            "a request broke",
+            action="request",
+            request_id=exchange.request_id,
+            route=exchange.route,
+            exc_info=error,
+        )
+        error = Broken()
+    status = status_of(error)
+    if isinstance(error, BodyTooLarge | BodyTooSlow):
+        extra.append((b"connection", b"close"))
+    if status >= 500 and exchange.committed:
+        extra.append((b"x-should-retry", b"false"))
+    await exchange.reply(
+        status, wire.fault(exchange.request_id, code_of(error), error.message), extra
+    )
+
+
+def build(
+    service: Service,
+    keyring: Keyring,
+    links: Links,
+    store: MediaStore,
+    catalogue: Catalogue,
+    options: Options,
+    access: AccessLog,
+) -> Face:
+    """Put the face together."""
+    hosts = Hosts(options.allowed_hosts, options.public_url, options.trusted_proxies)
+    door = Door(keyring, hosts, options.workspaces)
+    tasks = Tasks(service, catalogue, links, hold=options.hold, region=options.region)
+    creates = Creates(service, tasks, options.limits)
+    models = Models(service, catalogue)
+    files = Files(service, links, store)
+    health = Health(service)
+    table: list[tuple[str, str, str, Handler]] = [
+        ("query", "GET", f"{API}/tasks/{{task_id}}", tasks.query),
+        ("create", "POST", f"{API}/services/aigc/{{route:path}}", creates.create),
+        ("file", "GET", "/files/{key:path}", files.read),
+        ("list", "GET", f"{API}/tasks", tasks.list),
+        ("cancel", "POST", f"{API}/tasks/{{task_id}}/cancel", tasks.cancel),
+        ("models", "GET", f"{API}/models", models.list),
+        ("health", "GET", "/healthz", health.alive),
+        ("ready", "GET", "/readyz", health.ready),
+    ]
+    routes = [Route(path, Endpoint(name, do), methods=[how]) for name, how, path, do in table]
+    return Face(door, routes, access)

@@ -1,0 +1,76 @@
+"""Which HTTP status an error has on the wire."""
+
+from ferrotype.errors import (
+    Busy,
+    Conflict,
+    Denied,
+    FerrotypeError,
+    Missing,
+    Refused,
+    Unauthorised,
+    Unavailable,
+)
+
+
+class BodyTooLarge(Refused):
+    """Payload Too Large"""
+
+    code = "BadRequest.TooLarge"
+
+
+class BodyTooSlow(Refused):
+    """Request timed out, please try again later."""
+
+    code = "RequestTimeOut"
+
+
+class WrongMethod(Refused):
+    """The specified method is not allowed against this resource."""
+
+    code = "MethodNotAllowed"
+
+
+class TaskFailed(FerrotypeError):
+    """A task that its caller waited for ended FAILED: told as if the call itself had failed."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.told = code
+
+
+STATUSES: tuple[tuple[type[FerrotypeError], int], ...] = (
+    (BodyTooSlow, 408),
+    (BodyTooLarge, 413),
+    (WrongMethod, 405),
+    (Refused, 400),
+    (Unauthorised, 401),
+    (Denied, 403),
+    (Missing, 404),
+    (Conflict, 400),
+    (Unavailable, 503),
+    (Busy, 429),
+)
+
+# A FAILED task holds only its code. What no pattern names is a fault of ours or of an engine.
+CODES: tuple[tuple[str, int], ...] = (
+    ("ModelUnavailable", 503),
+    ("Throttling", 429),
+    ("AccessDenied", 403),
+    ("Invalid", 400),
+    ("BadRequest", 400),
+    ("DataInspection", 400),
+    ("IPInfringementSuspect", 400),
+    ("UnsupportedOperation", 400),
+)
+
+
+def status_of(error: FerrotypeError) -> int:
+    """Return the status by the error's branch, or by its code when it tells of a task's end."""
+    if isinstance(error, TaskFailed):
+        return next((status for start, status in CODES if error.told.startswith(start)), 500)
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
+
+
+def code_of(error: FerrotypeError) -> str:
+    """Return the word that the wire uses for the error."""
+    return error.told if isinstance(error, TaskFailed) else error.code

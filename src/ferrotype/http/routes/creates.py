@@ -1,0 +1,116 @@
+"""POST /api/v1/services/aigc/{route}: make a task, and wait for it when the caller does."""
+
+import asyncio
+from collections.abc import Coroutine
+from hashlib import sha256
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+
+from ferrotype.errors import Broken, InvalidParameter, Missing
+from ferrotype.http import wire
+from ferrotype.http.body import Limits, read_body
+from ferrotype.http.exchange import Exchange, served_by
+from ferrotype.http.faults import TaskFailed
+from ferrotype.http.routes.tasks import Tasks
+from ferrotype.service import Service, Submitted
+from ferrotype.task import Status, Task
+
+PATHS = frozenset(
+    {
+        "album/gen_potrait",
+        "background-generation/generation",
+        "image-generation/generation",
+        "image2image/image-synthesis",
+        "image2image/out-painting",
+        "image2video/face-detect",
+        "image2video/video-synthesis",
+        "multimodal-generation/generation",
+        "text2image/image-synthesis",
+        "video-generation/video-synthesis",
+        "virtualmodel/generation",
+        "wordart/semantic",
+        "wordart/surnames",
+        "wordart/texture",
+    }
+)
+MAX_IDEMPOTENCY_KEY = 255
+
+
+class Creates:
+    """Creates tasks, on every path the vendor has; the catalogue knows which model is where."""
+
+    def __init__(self, service: Service, tasks: Tasks, limits: Limits) -> None:
+        self._service = service
+        self._tasks = tasks
+        self._limits = limits
+
+    async def create(self, exchange: Exchange) -> None:
+        """Answer PENDING at once, or attend the task when the asynchronous header is absent."""
+        route = exchange.param("route")
+        if route not in PATHS:
+            raise Missing()
+        body = await read_body(exchange, self._limits)
+        if exchange.headers.get(b"x-dashscope-async", b"").strip().lower() == b"enable":
+            submitted = await self._submit(exchange, route, body, asynchronous=True)
+            answer = wire.created(exchange.request_id, submitted.task_id)
+            await exchange.reply(200, answer, served_by(submitted.served_by))
+            return
+        task = await _unless_gone(exchange, self._attend(exchange, route, body))
+        await self._tasks.answer(exchange, task)
+
+    async def _submit(
+        self, exchange: Exchange, route: str, body: bytes, *, asynchronous: bool
+    ) -> Submitted:
+        submitted = await self._service.submit(
+            exchange.caller,
+            route,
+            wire.read_create(body),
+            asynchronous=asynchronous,
+            request_id=exchange.request_id,
+            idempotency=_idempotency(exchange, route, body),
+        )
+        exchange.committed = True
+        return submitted
+
+    async def _attend(self, exchange: Exchange, route: str, body: bytes) -> Task:
+        with self._service.seat():
+            submitted = await self._submit(exchange, route, body, asynchronous=False)
+            task = await self._service.attend(exchange.caller, submitted)
+        if task is None or task.status is Status.CANCELED:
+            raise Broken()
+        if task.status is Status.FAILED:
+            raise TaskFailed(task.code or Broken.code, task.message or Broken().message)
+        return task
+
+
+async def _unless_gone(exchange: Exchange, work: Coroutine[Any, Any, Task]) -> Task:
+    """Await the work, but cancel it and raise `ClientDisconnect` when the client hangs up."""
+    working = asyncio.create_task(work)
+    leaving = asyncio.create_task(_hang_up(exchange))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientDisconnect()
+    finally:
+        leaving.cancel()
+        working.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _hang_up(exchange: Exchange) -> None:
+    while (await exchange.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _idempotency(exchange: Exchange, route: str, body: bytes) -> tuple[str, bytes] | None:
+    key = exchange.headers.get(b"idempotency-key")
+    if key is None:
+        return None
+    text = key.decode("latin-1").strip()
+    if not (text.isascii() and text.isprintable() and 1 <= len(text) <= MAX_IDEMPOTENCY_KEY):
+        raise InvalidParameter(
+            f"Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY} printable ASCII characters."
+        )
+    return text, sha256(b"%b\n%b" % (route.encode(), body)).digest()

@@ -1,0 +1,257 @@
+"""Every name on the wire: how bodies are read, and how they are written. Nowhere else."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from ferrotype.errors import IllegalInput, InvalidParameter
+from ferrotype.ports.ledger import Listed, ListQuery, Page
+from ferrotype.task import Status, Task
+
+VENDOR_ZONE = timezone(timedelta(hours=8))
+DAY = timedelta(hours=24)
+MAX_PAGE_SIZE = 100
+MAX_PAGE = 1_000_000
+MAX_QUERY_FIELDS = 100
+UNSEEN = frozenset({"SUSPENDED", "UNKNOWN"})  # words of the vendor's that no task of ours is in
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+def read_create(body: bytes) -> dict[str, Any]:
+    """Read a create's body. Raises `IllegalInput` for whatever is no JSON object."""
+    try:
+        read = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise IllegalInput() from None
+    if not isinstance(read, dict):
+        raise IllegalInput()
+    return read
+
+
+def read_query(query: bytes) -> dict[str, str]:
+    """Read a query string; of a repeated name the last one counts."""
+    try:
+        return dict(
+            parse_qsl(
+                query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
+            )
+        )
+    except ValueError:
+        raise InvalidParameter("Too many query parameters.") from None
+
+
+def read_page(query: Mapping[str, str]) -> tuple[int, int]:
+    """Read `page_no` and `page_size`."""
+    return (
+        _whole(query, "page_no", 1, MAX_PAGE),
+        _whole(query, "page_size", 10, MAX_PAGE_SIZE),
+    )
+
+
+def read_list(query: Mapping[str, str], now: datetime) -> ListQuery | None:
+    """Read a list's filters; None when they ask for a status that no task of ours is ever in."""
+    page, page_size = read_page(query)
+    start, end = _window(_moment(query, "start_time"), _moment(query, "end_time"), now)
+    status = query.get("status") or None
+    if status and status not in Status.__members__ and status not in UNSEEN:
+        known = ", ".join([*Status, *sorted(UNSEEN)])
+        raise InvalidParameter(f"status must be one of {known}.")
+    if status in UNSEEN:
+        return None
+    return ListQuery(
+        start=start,
+        end=end,
+        task_id=query.get("task_id") or None,
+        model=query.get("model_name") or None,
+        status=Status(status) if status else None,
+        page=page,
+        page_size=page_size,
+    )
+
+
+def _window(
+    start: datetime | None, end: datetime | None, now: datetime
+) -> tuple[datetime, datetime]:
+    if start is None and end is None:
+        end = now + timedelta(seconds=1)
+    if start is None:
+        assert end
+        start = end - DAY
+    if end is None:
+        end = start + DAY
+    if end <= start:
+        raise InvalidParameter("end_time must be later than start_time.")
+    if end - start > DAY:
+        raise InvalidParameter("start_time and end_time must not be more than 24 hours apart.")
+    return start, end
+
+
+def _whole(query: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = query.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and 1 <= int(text) <= most):
+        raise InvalidParameter(f"{name} must be a whole number from 1 to {most}.")
+    return int(text)
+
+
+def _moment(query: Mapping[str, str], name: str) -> datetime | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        if not (text.isascii() and text.isdecimal() and len(text) == 14 and text > "1970010200"):
+            raise ValueError
+        local = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=VENDOR_ZONE)
+        moment = local.astimezone(UTC)
+        _ = moment + DAY
+    except (ValueError, OverflowError):
+        raise InvalidParameter(f"{name} must have the form YYYYMMDDhhmmss.") from None
+    return moment
+
+
+def shown_status(task: Task) -> Status:
+    """Return the status that callers see: once claimed, a task shows RUNNING until it ends."""
+    if task.status is Status.PENDING and task.first_claim_at:
+        return Status.RUNNING
+    return task.status
+
+
+def created(request_id: str, task_id: str) -> bytes:
+    """Write the answer to an asynchronous create."""
+    return _encode(
+        {"request_id": request_id, "output": {"task_id": task_id, "task_status": Status.PENDING}}
+    )
+
+
+def unknown(request_id: str, task_id: str) -> bytes:
+    """Write the answer to a query of an unknown, foreign or expired task."""
+    return _encode(
+        {"request_id": request_id, "output": {"task_id": task_id, "task_status": "UNKNOWN"}}
+    )
+
+
+def queried(request_id: str, task: Task, urls: Sequence[str], *, metrics: bool) -> bytes:
+    """Write a task in the dialect `results`; `urls` has one for each output, "" for a failed one.
+
+    `metrics`: whether the task's model answers with `task_metrics`.
+    """
+    status = shown_status(task)
+    output: dict[str, Any] = {
+        "task_id": task.id,
+        "task_status": status,
+        "submit_time": _local(task.submit_at),
+    }
+    if task.first_claim_at:
+        output["scheduled_time"] = _local(task.first_claim_at)
+    if task.end_at:
+        output["end_time"] = _local(task.end_at)
+    answer: dict[str, Any] = {"request_id": request_id, "output": output}
+    failed = 0
+    if status is Status.FAILED:
+        output["code"], output["message"] = task.code, task.message
+        failed = task.total
+    elif task.result:
+        outputs = task.result.outputs
+        output["results"] = [
+            {"code": one.code, "message": one.message}
+            if one.code
+            else {**task.result.shown, "url": url}
+            for one, url in zip(outputs, urls, strict=True)
+        ]
+        failed = sum(1 for one in outputs if one.code)
+        answer["usage"] = task.result.usage
+    if metrics and status is not Status.CANCELED:
+        made = len(task.result.outputs) - failed if task.result else 0
+        output["task_metrics"] = {"TOTAL": task.total, "SUCCEEDED": made, "FAILED": failed}
+    return _encode(answer)
+
+
+def listed(
+    request_id: str, page: Page, number: int, size: int, *, region: str, unique: Sequence[str]
+) -> bytes:
+    """Write a page of tasks; `unique` has each row's `user_api_unique_key`."""
+    return _encode(
+        {
+            "total": page.total,
+            "data": [_row(row, region, key) for row, key in zip(page.rows, unique, strict=True)],
+            "total_page": -(-page.total // size),
+            "page_no": number,
+            "page_size": size,
+            "request_id": request_id,
+        }
+    )
+
+
+def _row(row: Listed, region: str, unique: str) -> dict[str, Any]:
+    task = row.task
+    said = {
+        "api_key_id": task.key,
+        "caller_parent_id": task.account,
+        "caller_uid": task.account,
+        "gmt_create": _millis(task.submit_at),
+        "model_name": task.model,
+        "region": region,
+        "request_id": row.request_id,
+        "status": shown_status(task),
+        "task_id": task.id,
+        "user_api_unique_key": unique,
+    }
+    if task.first_claim_at:
+        said["start_time"] = _millis(task.first_claim_at)
+    if task.end_at:
+        said["end_time"] = _millis(task.end_at)
+    return said
+
+
+def cancelled(request_id: str) -> bytes:
+    """Write the answer to a cancel that was made."""
+    return _encode({"request_id": request_id})
+
+
+def models(
+    request_id: str, rows: Sequence[tuple[str, str, bool]], total: int, number: int, size: int
+) -> bytes:
+    """Write a page of models, each (name, who serves it, whether these are its open weights)."""
+    return _encode(
+        {
+            "request_id": request_id,
+            "output": {
+                "total": total,
+                "page_no": number,
+                "page_size": size,
+                "models": [
+                    {"model": name, "source": "ferrotype", "provider": who, "opensource": same}
+                    for name, who, same in rows
+                ],
+            },
+        }
+    )
+
+
+def fault(request_id: str, code: str, message: str) -> bytes:
+    """Write an error."""
+    return _encode({"code": code, "message": message, "request_id": request_id})
+
+
+def health(status: str) -> bytes:
+    """Write how we are."""
+    return _encode({"status": status})
+
+
+def _local(moment: datetime) -> str:
+    """Say a moment as the vendor does: in UTC+8, with milliseconds and without a zone mark."""
+    return moment.astimezone(VENDOR_ZONE).isoformat(" ", "milliseconds")[:23]
+
+
+def _millis(moment: datetime) -> int:
+    return (moment - EPOCH) // MILLISECOND
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)

@@ -1,0 +1,103 @@
+"""What we count and time, under the names that Prometheus sees."""
+
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry()
+
+_REQUESTS = Counter(
+    "ferrotype_http_requests", "Requests answered.", ["route", "status"], registry=REGISTRY
+)
+_REQUEST_SECONDS = Histogram(
+    "ferrotype_http_request_seconds",
+    "Time from a request's headers to the end of its answer.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300),
+    registry=REGISTRY,
+)
+_CREATES = Counter("ferrotype_tasks_created", "Tasks accepted.", ["model"], registry=REGISTRY)
+_CLAIMS = Counter("ferrotype_tasks_claimed", "Tasks claimed.", ["model"], registry=REGISTRY)
+_ENDS = Counter(
+    "ferrotype_tasks_ended", "Tasks ended by this worker.", ["model", "status"], registry=REGISTRY
+)
+_FAULTS = Counter(
+    "ferrotype_engine_faults",
+    "Engine deaths, hangs and broken promises under a task.",
+    ["model"],
+    registry=REGISTRY,
+)
+_TASK_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 10800)
+_WAIT_SECONDS = Histogram(
+    "ferrotype_task_wait_seconds",
+    "Time from a task's creation to its first claim.",
+    ["model"],
+    buckets=_TASK_BUCKETS,
+    registry=REGISTRY,
+)
+_RUN_SECONDS = Histogram(
+    "ferrotype_task_run_seconds",
+    "Time from a task's last claim to its end.",
+    ["model"],
+    buckets=_TASK_BUCKETS,
+    registry=REGISTRY,
+)
+HELD_POLLS = Gauge(
+    "ferrotype_held_polls", "Queries now waiting for their task's end.", registry=REGISTRY
+)
+ATTENDED_CALLS = Gauge(
+    "ferrotype_attended_calls", "Synchronous calls now waiting.", registry=REGISTRY
+)
+LOG_LINES_DROPPED = Counter(
+    "ferrotype_access_log_lines_dropped",
+    "Access log lines dropped because their reader was too slow.",
+    registry=REGISTRY,
+)
+
+
+@cache
+def requests(route: str, status: int) -> Counter:
+    """Return the counter of one route's answers with one status."""
+    return _REQUESTS.labels(route, str(status))
+
+
+@cache
+def request_seconds(route: str) -> Histogram:
+    """Return the timer of one route."""
+    return _REQUEST_SECONDS.labels(route)
+
+
+@cache
+def creates(model: str) -> Counter:
+    """Return the counter of a model's accepted tasks."""
+    return _CREATES.labels(model)
+
+
+@cache
+def claims(model: str) -> Counter:
+    """Return the counter of a model's claims."""
+    return _CLAIMS.labels(model)
+
+
+@cache
+def ends(model: str, status: str) -> Counter:
+    """Return the counter of a model's tasks that a worker ended in one status."""
+    return _ENDS.labels(model, status)
+
+
+@cache
+def faults(model: str) -> Counter:
+    """Return the counter of engine faults under a model's tasks."""
+    return _FAULTS.labels(model)
+
+
+@cache
+def wait_seconds(model: str) -> Histogram:
+    """Return the timer of a model's waits for a first claim."""
+    return _WAIT_SECONDS.labels(model)
+
+
+@cache
+def run_seconds(model: str) -> Histogram:
+    """Return the timer of a model's runs."""
+    return _RUN_SECONDS.labels(model)

@@ -1,0 +1,231 @@
+"""What callers may do with tasks: create, ask, list, cancel, and wait for one at the line."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+from ferrotype import metrics
+from ferrotype.catalogue import Catalogue
+from ferrotype.errors import Conflict, RateQuotaExceeded, TimedOut, Unavailable
+from ferrotype.ports.admin import Key
+from ferrotype.ports.bell import Bell
+from ferrotype.ports.clock import Clock
+from ferrotype.ports.engine_room import Recipe
+from ferrotype.ports.ledger import Intake, ListQuery, Page
+from ferrotype.ports.media_store import MediaStore
+from ferrotype.task import NewTask, Task
+
+TASK_ID_LENGTH = 36
+NO_TASK = "00000000-0000-7000-8000-000000000000"
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What an operator may set. Times in seconds.
+
+    `seats` attended calls at once at most, each renewed `renew_every` for `attended_for` and sent
+    away after `patience`. `latency` makes every task take at least that long. Below `free_space`
+    (a part of the store, 0 to 1; looked at every `space_every`) nothing new is accepted.
+    """
+
+    seats: int = 64
+    renew_every: float = 5.0
+    attended_for: float = 15.0
+    patience: float = 298.0
+    latency: float = 0.0
+    free_space: float = 0.05
+    space_every: float = 5.0
+
+
+class Submitted(Struct, frozen=True):
+    """The answer to a create. `fresh` is False when an idempotency key found an earlier task."""
+
+    task_id: str
+    served_by: str
+    fresh: bool = True
+
+
+class Service:
+    """The use cases of the HTTP face. Knows no SQL, no HTTP and no engine."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        catalogue: Catalogue,
+        recipes: Sequence[Recipe],
+        bell: Bell,
+        clock: Clock,
+        store: MediaStore,
+        options: Options | None = None,
+    ) -> None:
+        self._intake = intake
+        self._catalogue = catalogue
+        self._recipes = {recipe.model: recipe for recipe in recipes}
+        self._bell = bell
+        self._clock = clock
+        self._store = store
+        self._options = options or Options()
+        self._seated = 0
+        self._space_known_until = float("-inf")
+        self._space_left = True
+
+    def now(self) -> datetime:
+        """Return the time, as lists and links use it."""
+        return self._clock.now()
+
+    def recipe(self, model: str) -> Recipe | None:
+        """Return how a model is served here, or None when it is not."""
+        return self._recipes.get(model) or self._recipes.get("*")
+
+    async def submit(
+        self,
+        caller: Key,
+        route: str,
+        body: Mapping[str, Any],
+        *,
+        asynchronous: bool,
+        request_id: str,
+        idempotency: tuple[str, bytes] | None = None,
+    ) -> Submitted:
+        """Check a create and commit it as a task. Raises `Refused`, `Denied` or `Busy`."""
+        checked = self._catalogue.check(route, body, asynchronous=asynchronous)
+        model = checked.model.name
+        recipe = self.recipe(model)
+        if recipe is None or not await self._has_space():
+            raise Unavailable()
+        new = NewTask(
+            account=caller.account,
+            key=caller.id,
+            model=model,
+            route=route,
+            order=checked.order,
+            request_id=request_id,
+            served_by=recipe.served_by,
+            total=checked.total,
+            priority=caller.priority,
+            attended_for=self._options.attended_for if checked.attended else None,
+            delay=0.4 * self._options.latency,
+            idempotency=idempotency,
+            refusal=checked.refusal,
+        )
+        added = await self._intake.add(new)
+        metrics.creates(model).inc()
+        return Submitted(added.task_id, recipe.served_by, added.fresh)
+
+    async def _has_space(self) -> bool:
+        now = self._clock.steady()
+        if now >= self._space_known_until:
+            self._space_known_until = now + self._options.space_every
+            free = await self._store.free_fraction()
+            self._space_left = free is None or free >= self._options.free_space
+        return self._space_left
+
+    async def get(self, caller: Key, task_id: str, hold: float = 0.0) -> Task | None:
+        """Return the caller's task, or None: no such id, somebody else's, or expired.
+
+        A task that has not ended is waited for up to `hold` seconds: for its end alone, since a
+        client that is told RUNNING goes to sleep.
+        """
+        if len(task_id) != TASK_ID_LENGTH:
+            return None
+        task = await self._intake.get(caller.account, task_id)
+        if task is None or task.ended or hold <= 0:
+            return task
+        with metrics.HELD_POLLS.track_inprogress():
+            return await self._hold(caller, task_id, hold)
+
+    async def _hold(self, caller: Key, task_id: str, hold: float) -> Task | None:
+        deadline = self._clock.steady() + hold
+        async with self._bell.listen({f"task:{task_id}"}) as ear:
+            while True:
+                task = await self._intake.get(caller.account, task_id)
+                left = deadline - self._clock.steady()
+                if task is None or task.ended or left <= 0:
+                    return task
+                await ear.wait(left)
+
+    async def list(self, caller: Key, query: ListQuery) -> Page:
+        """Return one page of the caller's account's tasks."""
+        return await self._intake.list(caller.account, query)
+
+    async def cancel(self, caller: Key, task_id: str) -> Task:
+        """Cancel a task that was never claimed; else, and for an unknown id, `Conflict`."""
+        if len(task_id) != TASK_ID_LENGTH:
+            raise Conflict()
+        return await self._intake.cancel(caller.account, task_id)
+
+    async def served_by(self, task_id: str) -> str | None:
+        """Return who serves a task, whoever owns it; None when it is gone."""
+        return await self._intake.served_by(task_id)
+
+    async def ping(self) -> None:
+        """Return when the ledger answers; raise what it raises."""
+        await self._intake.get("", NO_TASK)
+
+    @contextmanager
+    def seat(self) -> Iterator[None]:
+        """Take one of the seats for attended calls. Raises `RateQuotaExceeded` when all are taken.
+
+        Nobody queues: a caller that waits at the line for a seat would only time out there.
+        """
+        if self._seated >= self._options.seats:
+            raise RateQuotaExceeded()
+        self._seated += 1
+        try:
+            with metrics.ATTENDED_CALLS.track_inprogress():
+                yield
+        finally:
+            self._seated -= 1
+
+    async def attend(self, caller: Key, submitted: Submitted) -> Task | None:
+        """Wait for a task's end, telling the ledger meanwhile that its caller is still there.
+
+        Cancelling this call (the caller hung up) asks the task to stop, as does its patience's
+        end, which raises `TimedOut`. A task found by an idempotency key is left to whom it
+        belongs.
+        """
+        task_id = submitted.task_id
+        try:
+            async with asyncio.timeout(self._options.patience):
+                return await self._wait_at_the_line(caller, submitted)
+        except TimeoutError:
+            if submitted.fresh:
+                await self._stop(caller, task_id)
+            raise TimedOut() from None
+        except asyncio.CancelledError:
+            if submitted.fresh:
+                await self._stop(caller, task_id)
+            raise
+
+    async def _wait_at_the_line(self, caller: Key, submitted: Submitted) -> Task | None:
+        task_id = submitted.task_id
+        renew_at = self._clock.steady() + self._options.renew_every
+        async with self._bell.listen({f"task:{task_id}"}) as ear:
+            while True:
+                task = await self._intake.get(caller.account, task_id)
+                if task is None or task.ended:
+                    return task
+                await ear.wait(max(0.0, renew_at - self._clock.steady()))
+                if submitted.fresh and self._clock.steady() >= renew_at:
+                    await self._intake.attend(task_id, self._options.attended_for)
+                    renew_at = self._clock.steady() + self._options.renew_every
+
+    async def _stop(self, caller: Key, task_id: str) -> None:
+        """Stop a task wherever it stands. It may move while we look, so look twice.
+
+        When both looks fail the janitor ends it: nobody attends it any more.
+        """
+        ways: tuple[Callable[[str, str], Coroutine[Any, Any, Task]], ...] = (
+            self._intake.cancel,
+            self._intake.withdraw,
+            self._intake.ask_stop,
+        )
+        for way in ways * 2:
+            try:
+                await way(caller.account, task_id)
+            except Conflict:
+                continue
+            return
