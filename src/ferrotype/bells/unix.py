@@ -177,10 +177,13 @@ class UnixBell:
 
     def _look_for_peers(self) -> None:
         """Read the folder again when it changed, or changed so lately that its time may hide it."""
-        changed = self._folder.stat().st_mtime_ns
-        if changed == self._peers_at:
-            return
-        found = {path for path in self._folder.iterdir() if path.suffix == ".s"} - {self._own}
+        try:
+            changed = self._folder.stat().st_mtime_ns
+            if changed == self._peers_at:
+                return
+            found = {path for path in self._folder.iterdir() if path.suffix == ".s"} - {self._own}
+        except FileNotFoundError:  # a cleaner of temporary files was here: the glance remains
+            found, changed = set(), -1
         self._peers = {path: self._peers.get(path, False) for path in found}
         self._peers_at = changed if time_ns() - changed > _SETTLED else -1
 

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from ferrotype.task import Task
+
 
 class Key(Struct, frozen=True, kw_only=True):
     """An API key as the ledger knows it: never the key itself, only its SHA-256 and a hint."""
@@ -67,6 +69,12 @@ class Admin(Protocol):
 
     async def set_cap(self, account: str | None, model: str | None, n: int | None) -> None:
         """Limit ready + running tasks per (account, model); None is "any"; n None removes it."""
+
+    async def requeue(self, task_id: str, why: str) -> Task:
+        """RUNNING -> PENDING without a fault (CANCELED if a stop was asked for), or `Conflict`."""
+
+    async def drop(self, task_id: str, why: str) -> Task:
+        """PENDING or RUNNING -> FAILED `InternalError` with `why` as its message, or `Conflict`."""
 
     async def workers(self) -> Sequence[WorkerSeen]:
         """Return the workers that are enrolled now."""

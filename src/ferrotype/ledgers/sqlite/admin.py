@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
-from ferrotype.errors import Conflict, Denied, Missing
-from ferrotype.ledgers.sqlite import faults
+from ferrotype.errors import Conflict, Denied, FerrotypeError, Missing
+from ferrotype.ledgers.sqlite import caps, faults
 from ferrotype.ledgers.sqlite.rows import LIVING, SECOND, moment
 from ferrotype.ledgers.sqlite.store import Store
 from ferrotype.ledgers.sqlite.writer import Batch
 from ferrotype.ports.admin import Key, Secret, WorkerSeen
+from ferrotype.task import Move, Task, Who
 
 _KEY = "id, account, name, hint, scope, priority, created_at, expires_at, revoked_at"
 _LIVE_SECRETS = """SELECT kid, bytes FROM secret WHERE until_at IS NULL OR until_at > ?
@@ -112,13 +113,18 @@ class SqliteAdmin:
         """Limit ready + running tasks per (account, model); None is "any"; n None removes it."""
 
         def command(batch: Batch) -> None:
-            batch.conn.execute(
-                "DELETE FROM cap WHERE account IS ? AND model IS ?", (account, model)
-            )
-            if n is not None:
-                batch.conn.execute("INSERT INTO cap VALUES (?, ?, ?)", (account, model, n))
+            caps.change(batch, account, model, n)
 
         await self._store.writer.do(command)
+
+    async def requeue(self, task_id: str, why: str) -> Task:
+        """RUNNING -> PENDING without a fault (or CANCELED), whatever its worker says."""
+        return await self._store.move(Move.REQUEUE, task_id, Who.OPERATOR, why=why)
+
+    async def drop(self, task_id: str, why: str) -> Task:
+        """PENDING or RUNNING -> FAILED `InternalError`, whatever its worker says."""
+        told = {"code": FerrotypeError.code, "message": why}
+        return await self._store.move(Move.DROP, task_id, Who.OPERATOR, why=why, **told)
 
     async def workers(self) -> Sequence[WorkerSeen]:
         """Return the workers that are enrolled now."""

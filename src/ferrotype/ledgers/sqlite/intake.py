@@ -80,7 +80,8 @@ class SqliteIntake:
 
         def command(batch: Batch) -> None:
             batch.conn.execute(
-                "UPDATE task SET attended_until = ? WHERE id = ? AND attended_until IS NOT NULL",
+                "UPDATE task SET attended_until = ? WHERE id = ? AND attended_until IS NOT NULL"
+                " AND status IN ('PENDING', 'RUNNING')",
                 (batch.now + length, task_id),
             )
 

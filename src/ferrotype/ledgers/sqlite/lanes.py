@@ -13,6 +13,7 @@ VIRTUAL_TIME = """coalesce(
     (SELECT min(turn) FROM task WHERE status = 'PENDING' AND turn IS NOT NULL),
     (SELECT max(finish) FROM account), 0.0)"""
 
+UNBOUNDED = (1 << 63) - 1
 NEXT_HELD = """SELECT id FROM task WHERE account = ? AND model = ? AND status = 'PENDING'
     AND turn IS NULL AND not_before IS NULL ORDER BY priority DESC, n LIMIT 1"""
 
@@ -49,6 +50,14 @@ def pay(conn: sqlite3.Connection, account: str) -> float:
     start: float = max(finish, now)
     conn.execute("UPDATE account SET finish = ? WHERE id = ?", (start + 1 / weight, account))
     return start
+
+
+def taken(conn: sqlite3.Connection, account: str, model: str) -> int:
+    """Return how many slots of the lane are taken."""
+    row = conn.execute(
+        "SELECT taken FROM lane WHERE account = ? AND model = ?", (account, model)
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def leave(conn: sqlite3.Connection, account: str, model: str) -> None:

@@ -61,13 +61,16 @@ class SqliteLedger(SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin):
                 await writer.do(ensure_secret)
                 yield cls(store)
             finally:
-                await writer.close()
+                ended = await writer.close()
                 thread.shutdown(wait=True)
                 for worker in store.incarnations.values():
                     worker.close()
                 if store.janitor is not None:
                     store.janitor.close()
-                await asyncio.to_thread(_close, lock, conns, limits.patience)
+                if ended:
+                    await asyncio.to_thread(_close, lock, conns, limits.patience)
+                else:
+                    stack.pop_all()  # the thread still waits on them: they go with the process
 
     async def backup(self, to: Path) -> None:
         """Write a consistent copy of the database while the service runs, without its workers."""
@@ -93,22 +96,18 @@ def _open(
     stack.callback(schema.close)
     lock = BatchLock(data_dir / "ledger.lock")
     stack.callback(lock.close)
-    if not schema.taken or not lock.acquire(limits.patience):
-        raise Unavailable(f"The ledger's lock is held by process {lock.holder()}.")
-    try:
-        path = data_dir / DATABASE
-        prepare(path, schema, migrate=migrate, patience=limits.patience)
+    if not schema.taken:
+        raise Unavailable("The ledger is being migrated by another process.")
+    path = data_dir / DATABASE
+    prepare(path, schema, lock, migrate=migrate, patience=limits.patience)
+    with lock.held(limits.patience):
         modes = (False, True, True)
         conns = [connect(path, read_only=mode, patience=limits.patience) for mode in modes]
-    finally:
-        lock.release()
     return lock, conns
 
 
 def _close(lock: BatchLock, conns: list[sqlite3.Connection], patience: float) -> None:
     """Close the connections under the lock: the last one folds the log back."""
-    had = lock.acquire(patience)
-    for conn in conns:
-        conn.close()
-    if had:
-        lock.release()
+    with lock.held(patience):
+        for conn in conns:
+            conn.close()

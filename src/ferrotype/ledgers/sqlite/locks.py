@@ -7,8 +7,11 @@ would outlive its owner.
 import fcntl
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from ferrotype.errors import Unavailable
 
 _RETRY = 0.02  # seconds between two tries of a lock with a time limit: flock itself has none
 
@@ -43,12 +46,23 @@ class BatchLock:
                 if time.monotonic() >= end:
                     return False
                 time.sleep(_RETRY)
-        os.pwrite(self._fd, self._name, 0)
+        with suppress(OSError):  # a full disk: the lock is had all the same
+            os.pwrite(self._fd, self._name, 0)
         return True
 
     def release(self) -> None:
         """Let the next one write."""
         fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    @contextmanager
+    def held(self, patience: float) -> Iterator[None]:
+        """Hold the lock, or raise `Unavailable` when it is not had in so many seconds."""
+        if not self.acquire(patience):
+            raise Unavailable(f"The ledger's lock is held by process {self.holder()}.")
+        try:
+            yield
+        finally:
+            self.release()
 
     def holder(self) -> str:
         """Return the pid that the file names."""

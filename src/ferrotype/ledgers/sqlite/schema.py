@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from ferrotype.errors import Broken
-from ferrotype.ledgers.sqlite.locks import FileLock
+from ferrotype.ledgers.sqlite.locks import BatchLock, FileLock
 
 OLDEST = (3, 37, 0)  # RETURNING, STRICT
 
@@ -45,29 +45,40 @@ def version_of(path: Path) -> int:
     return version
 
 
-def prepare(path: Path, lock: FileLock, *, migrate: bool, patience: float) -> None:
+def prepare(
+    path: Path, schema: FileLock, batches: BatchLock, *, migrate: bool, patience: float
+) -> None:
     """Make sure that the database has our schema, or refuse in one sentence.
 
-    `lock` is the shared lock that every process holds on the schema; a migration needs it alone.
+    `schema` is the shared lock that every process holds; a migration needs it alone.
     """
     if sqlite3.sqlite_version_info < OLDEST:
         raise Broken(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed.")
+    if _is_current(path, batches, migrate, patience):
+        return
+    alone = schema.retake(shared=False, patience=patience)
+    others = schema.holders()
+    if alone:
+        with batches.held(patience):
+            _migrate(path, version_of(path))
+    schema.retake(shared=True)
+    if not _is_current(path, batches, migrate, patience):
+        pids = ", ".join(str(pid) for pid in others) or "unknown"
+        raise Broken(f"The ledger cannot be migrated, older processes still run: pid {pids}.")
+
+
+def _is_current(path: Path, batches: BatchLock, migrate: bool, patience: float) -> bool:
     wanted = migrations()[-1][0]
-    have = version_of(path)
+    with batches.held(patience):
+        have = version_of(path)
     if have > wanted:
         raise Broken(
             f"{path} was written by a newer Ferrotype (schema {have}, this one knows {wanted}):"
             " upgrade, or restore a backup."
         )
-    if have == wanted:
-        return
-    if not migrate:
+    if have < wanted and not migrate:
         raise Broken(f'{path} has schema {have}, not {wanted}: "ferrotype serve" migrates it.')
-    if not lock.retake(shared=False, patience=patience):
-        pids = ", ".join(str(pid) for pid in lock.holders()) or "unknown"
-        raise Broken(f"The ledger cannot be migrated, older processes still run: pid {pids}.")
-    _migrate(path, version_of(path))
-    lock.retake(shared=True)
+    return have == wanted
 
 
 def _migrate(path: Path, have: int) -> None:

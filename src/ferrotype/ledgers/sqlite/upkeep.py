@@ -10,14 +10,14 @@ from time import monotonic, time
 import msgspec
 
 from ferrotype.errors import Conflict, TimedOut, Unavailable, default_message
-from ferrotype.ledgers.sqlite import moves
+from ferrotype.ledgers.sqlite import caps, moves
 from ferrotype.ledgers.sqlite.locks import FileLock
 from ferrotype.ledgers.sqlite.rows import SECOND, moment
 from ferrotype.ledgers.sqlite.store import Store
 from ferrotype.ledgers.sqlite.work import admit_due, dismiss
 from ferrotype.ledgers.sqlite.writer import Batch
 from ferrotype.ports.ledger import Swept
-from ferrotype.task import Move, Status, Who
+from ferrotype.task import RULES, Move, Status, Who
 
 CHUNK = 200  # rows that one janitor's write touches, at most
 _GRACE = 60.0  # seconds after its deadline that a task's worker has for timing it out itself
@@ -40,6 +40,8 @@ ORPHANS = """SELECT DISTINCT worker FROM task
 EXPIRED = """UPDATE task SET swept = 1 WHERE n IN (SELECT n FROM task
     WHERE expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?)
     RETURNING id, submit_at"""
+FORGET = f"""DELETE FROM task WHERE id = ? AND swept AND {moves.guard_of(RULES[Move.EXPIRE])}
+    RETURNING n"""
 
 
 class SqliteUpkeep:
@@ -69,14 +71,26 @@ class SqliteUpkeep:
         """
         dead = {path.name: lock for path in self._files() if (lock := _unlocked(path))}
         stale = self._stale_after()
-        gone = await self._store.writer.do(partial(self._bury, frozenset(dead), stale))
+        try:
+            gone = self._gone(frozenset(dead), stale, self._store.reader)
+            if gone:
+                await self._store.writer.do(partial(self._bury, frozenset(dead), stale))
+        except BaseException:
+            for lock in dead.values():
+                lock.close()
+            raise
         for lock in dead.values():
             lock.close(unlink=True)
         return gone
 
     async def admit_due(self) -> int:
         """Make held tasks ready whose time has come, and apply changed caps."""
-        return await self._store.writer.do(admit_due)
+        admitted = 0
+        while (admitted_now := await self._store.writer.do(admit_due)) > 0:
+            admitted += admitted_now
+        while caps.changed(self._store.reader):
+            admitted += await self._store.writer.do(caps.sweep)
+        return admitted
 
     async def end_unserved(self, after: float) -> int:
         """FAIL ready tasks for whose model no worker lived during the last `after` seconds."""
@@ -123,9 +137,7 @@ class SqliteUpkeep:
 
         def command(batch: Batch) -> None:
             for task_id in task_ids:
-                row = batch.conn.execute(
-                    "DELETE FROM task WHERE id = ? AND swept RETURNING n", (task_id,)
-                ).fetchone()
+                row = batch.conn.execute(FORGET, (task_id,)).fetchone()
                 if row is not None:
                     for table in ("body", "result", "note", "event", "idempotency"):
                         batch.conn.execute(f"DELETE FROM {table} WHERE n = ?", row)
@@ -165,17 +177,21 @@ class SqliteUpkeep:
             self._trusted_from = self._round[1] + self._store.limits.lease
         return self._store.limits.lease if self._round[1] >= self._trusted_from else None
 
-    def _bury(self, dead: frozenset[str], stale: float | None, batch: Batch) -> list[str]:
-        conn = batch.conn
-        gone = set(dead)
-        for worker, seen_at in conn.execute("SELECT id, seen_at FROM worker").fetchall():
-            late = stale is not None and seen_at < batch.now - stale * SECOND
-            if late or not (self._workers / worker).exists():
+    def _gone(
+        self, dead: frozenset[str], stale: float | None, conn: sqlite3.Connection
+    ) -> list[str]:
+        """Return the workers that are dead: unlocked, silent for too long, or without a row."""
+        since = -1.0 if stale is None else self._store.now(conn) - stale * SECOND
+        rows = conn.execute("SELECT id, seen_at FROM worker").fetchall()
+        gone = {row[0] for row in conn.execute(ORPHANS)}
+        for worker, seen_at in rows:
+            if worker in dead or seen_at < since or not (self._workers / worker).exists():
                 gone.add(worker)
-        gone |= {row[0] for row in conn.execute(ORPHANS)}
-        for worker in gone:
-            dismiss(worker, batch)
         return sorted(gone)
+
+    def _bury(self, dead: frozenset[str], stale: float | None, batch: Batch) -> None:
+        for worker in self._gone(dead, stale, batch.conn):
+            dismiss(worker, batch)
 
     def _unserved(self, wait: int, conn: sqlite3.Connection) -> list[tuple[str, str]]:
         before = self._store.now(conn) - wait

@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -100,13 +101,14 @@ class Writer:
             self._alarm = self._loop.call_later(self._patience, self._refuse_late)
         return job.future
 
-    async def close(self) -> None:
-        """Write what waits, then end the thread. After `patience` seconds it is left alone."""
+    async def close(self) -> bool:
+        """Write what waits and end the thread; False when it hangs on the lock all the while."""
         self._closing = True
         self._some.set()
         await asyncio.to_thread(self._thread.join, self._patience)
         if self._alarm is not None:
             self._alarm.cancel()
+        return not self._thread.is_alive()
 
     def _refuse_late(self) -> None:
         """Fail the commands that waited too long. Whoever pops a job from the queue owns it."""
@@ -140,9 +142,15 @@ class Writer:
                     self._lock.release()
                 self._loop.call_soon_threadsafe(_settle, jobs)
                 if topics:
-                    self._ring(topics)
+                    self._tell(topics)
             if self._closing:
                 return
+
+    def _tell(self, topics: Collection[str]) -> None:
+        try:
+            self._ring(topics)
+        except Exception:  # losing a ring loses nothing; losing this thread would
+            log.exception("bell failed", action="ring")
 
     def _take(self) -> list[_Job]:
         jobs: list[_Job] = []
@@ -166,6 +174,8 @@ class Writer:
         if not jobs:
             return ()
         try:
+            if self._conn.in_transaction:  # the last batch could not even be rolled back
+                self._conn.execute("ROLLBACK")
             batch = Batch(self._conn, self._clock(self._conn), self._retention)
             if jobs[0].bare:
                 jobs[0].answer = jobs[0].command(batch)
@@ -175,7 +185,7 @@ class Writer:
                 self._attempt(job, batch)
             self._conn.execute("COMMIT")
         except Exception as error:
-            if self._conn.in_transaction:
+            with suppress(sqlite3.Error):
                 self._conn.execute("ROLLBACK")
             log.error("ledger not written", action="write", error=repr(error), commands=len(jobs))
             for job in jobs:
