@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from ferrotype.errors import InputDownloadFailed, InvalidURL
+from ferrotype.errors import Broken, InputDownloadFailed, InvalidURL
 from ferrotype.fetchers.download import Downloader
 from ferrotype.fetchers.media_process import MediaProcess
 from ferrotype.media import File
@@ -34,6 +34,8 @@ class GuardedFetcher:
             with os.fdopen(os.open(raw, flags, 0o600), "wb") as file:
                 await self._bring(url, file, rule.max_bytes)
             return await self._media.convert(raw, into / f"{name}.png", rule)
+        except OSError as error:
+            raise Broken from error
         finally:
             raw.unlink(missing_ok=True)
 
