@@ -15,6 +15,9 @@ EXTENSIONS = {
     "video/mp4": "mp4",
 }
 
+# Start of frame, in all its codings (DHT, JPG and DAC lie between them).
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
 
 class File(Struct, frozen=True, kw_only=True):
     """An input, decoded and written anew by us. Sizes in pixels, `seconds` for film and sound."""
@@ -74,9 +77,57 @@ def sniff(head: bytes) -> str | None:
 def png_size(file: BinaryIO) -> tuple[int, int] | None:
     """Read width and height from a PNG's header, or None when it is no PNG."""
     head = file.read(24)
-    if sniff(head) != "image/png" or head[12:16] != b"IHDR":
+    if len(head) < 24 or sniff(head) != "image/png" or head[12:16] != b"IHDR":
         return None
     return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+
+
+def image_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Read width and height from the header of a PNG, JPEG or WebP, or None for anything else."""
+    head = file.read(30)
+    match sniff(head):
+        case "image/png":
+            file.seek(0)
+            return png_size(file)
+        case "image/webp":
+            return _webp_size(head)
+        case "image/jpeg":
+            file.seek(2)
+            return _jpeg_size(file)
+    return None
+
+
+def _webp_size(head: bytes) -> tuple[int, int] | None:
+    """Read a WebP's first chunk: extended, lossless (14 bits each), or lossy (a key frame)."""
+    if len(head) < 30:
+        return None
+    if head[12:16] == b"VP8X":
+        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+    if head[12:16] == b"VP8L" and head[20] == 0x2F:
+        bits = int.from_bytes(head[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if head[12:16] == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
+        width, height = int.from_bytes(head[26:28], "little"), int.from_bytes(head[28:30], "little")
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _jpeg_size(file: BinaryIO) -> tuple[int, int] | None:
+    """Walk a JPEG's segments, up to a thousand, to the one that holds the size."""
+    for _ in range(1000):
+        segment = file.read(4)
+        if len(segment) < 4 or segment[0] != 0xFF:
+            return None
+        length = int.from_bytes(segment[2:4], "big")
+        if segment[1] in _JPEG_FRAMES:
+            body = file.read(5)
+            if len(body) < 5:
+                return None
+            return int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
+        if length < 2 or segment[1] == 0xDA:
+            return None
+        file.seek(length - 2, 1)
+    return None
 
 
 def sniff_file(path: Path) -> str | None:
