@@ -14,7 +14,6 @@ from ferrotype.catalogue.reader import BadCatalogue, read
 from ferrotype.errors import (
     Denied,
     EmptyModel,
-    FerrotypeError,
     IllegalInput,
     InvalidParameter,
     ModelNotFound,
@@ -48,13 +47,13 @@ class Checked(Struct, frozen=True, kw_only=True):
 class Catalogue:
     """All models of a deployment. Never changes once made."""
 
-    def __init__(self, entries: Mapping[str, Model], unknown_model: UnknownModel = "400") -> None:
+    def __init__(self, entries: Mapping[str, Plan], unknown_model: UnknownModel = "400") -> None:
         self._entries = dict(entries)
         self._unknown = unknown_model
         self._plans: dict[str, dict[str, Plan]] = {}
         models: dict[str, Model] = {}
-        for entry, model in self._entries.items():
-            plan = _plan(entry, model)
+        for entry, plan in self._entries.items():
+            model = plan.model
             for route in model.routes:
                 if self._plans.setdefault(model.name, {}).setdefault(route, plan) is not plan:
                     raise BadCatalogue(f"{entry}: {model.name} has another entry on {route}")
@@ -72,14 +71,14 @@ class Catalogue:
 
     def with_model(self, name: str, like: str) -> "Catalogue":
         """Return a catalogue that also has `name`, which callers may use as they use `like`."""
-        entries = [(key, model) for key, model in self._entries.items() if model.name == like]
-        if not entries:
+        if like not in self.models:
             raise BadCatalogue(f"{name}: like: there is no model {like!r}")
         if name in self.models:
             raise BadCatalogue(f"{name}: there is a model of that name already")
         more = {
-            name + key.removeprefix(like): replace(model, name=name, like=like)
-            for key, model in entries
+            name + entry.removeprefix(like): Plan(replace(plan.model, name=name, like=like))
+            for entry, plan in self._entries.items()
+            if plan.model.name == like
         }
         return Catalogue({**self._entries, **more}, self._unknown)
 
@@ -129,10 +128,3 @@ class Catalogue:
         if not asynchronous and "sync" not in modes:
             raise Denied(NO_SYNC)
         return not asynchronous
-
-
-def _plan(entry: str, model: Model) -> Plan:
-    try:
-        return Plan(model)
-    except FerrotypeError as error:
-        raise BadCatalogue(f"{entry}: a default does not fit its field: {error}") from error

@@ -1,6 +1,6 @@
 """Kinds of fields that name files: one URL, a set of typed URLs, a message with pictures."""
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -12,7 +12,9 @@ from ferrotype.ports.fetcher import FileRule
 
 SERVED = ("http", "https")  # the schemes that a fetcher can follow today
 LONGEST_URL = 4096
-TYPES = {
+Scheme = Literal["http", "https", "data", "oss"]
+Format = Literal["jpeg", "png", "bmp", "tiff", "webp", "wav", "mp3", "mp4", "mov"]
+TYPES: dict[Format, str] = {
     "jpeg": "image/jpeg",
     "png": "image/png",
     "bmp": "image/bmp",
@@ -31,8 +33,8 @@ class Media(Kind, frozen=True, kw_only=True, tag="media"):
     `formats` are keys of `TYPES`; sides in pixels; `max_mb` in units of 1,048,576 bytes.
     """
 
-    accepts: tuple[str, ...]
-    formats: tuple[str, ...] = ("jpeg", "png", "bmp", "webp")
+    accepts: tuple[Scheme, ...]
+    formats: tuple[Format, ...] = ("jpeg", "png", "bmp", "webp")
     max_mb: int = 10
     min_side: int = 1
     max_side: int = 8192

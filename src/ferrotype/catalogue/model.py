@@ -16,6 +16,7 @@ from ferrotype.task import Order
 IMAGES = "images"  # the role of the pictures in a message
 
 Mode = Literal["async", "sync"]
+Prompt = Literal["orig_prompt", "actual_prompt"]
 Measure = Literal["made", "size", "width", "height", "seconds"]
 
 
@@ -72,8 +73,10 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         rules: dict[str, FileRule] = {}
         for name, field in (*self.input.items(), *self.parameters.items()):
             match field:
-                case Media() | List(of=Media()):
-                    rules[name] = (field.of if isinstance(field, List) else field).rule  # type: ignore[union-attr]
+                case Media() as media:
+                    rules[name] = media.rule
+                case List(of=Media() as media):
+                    rules[name] = media.rule
                 case MediaSet():
                     rules |= {role: media.rule for role, media in field.types.items()}
                 case Messages(image=Media() as media):

@@ -21,14 +21,13 @@ SEEDS = 2**31
 class Step:
     """One field: where to find it, how to read it, where its value goes."""
 
-    __slots__ = ("default", "field", "name", "names", "put", "read", "required", "table", "where")
+    __slots__ = ("default", "field", "name", "names", "put", "read", "table", "where")
 
     def __init__(self, table: str, name: str, field: Field) -> None:
         self.table, self.name, self.field = table, name, field
         self.names = (name, *field.aliases)
         self.where = f"{table}.{name}"
         self.read = field.read
-        self.required = field.required
         self.put = _place(name, field)
         self.default = self._default()
 
@@ -39,6 +38,16 @@ class Step:
             return of_area(self.field.default_pixels)
         return None
 
+    def take(self, table: Mapping[str, Any]) -> Any:
+        """Return the value that a table of the body gives, else the default. Raises `Refused`."""
+        for name in self.names:
+            value = table.get(name)
+            if value is not None:
+                return self.read(value, self.where)
+        if self.field.required:
+            raise missing(self.where)
+        return self.default
+
 
 class Plan:
     """All steps of a model, and of each of its variants. Making one reads every default.
@@ -47,6 +56,10 @@ class Plan:
     """
 
     def __init__(self, model: Model) -> None:
+        canvas = sides(model.canvas)
+        if canvas is None:
+            raise InvalidParameter("canvas must be W*H")
+        self.canvas = canvas
         self.model = model
         self.steps = _steps(model.input, model.parameters)
         self.variants = [
@@ -55,11 +68,6 @@ class Plan:
         self.defaults = {
             step.name: step.default for step in self.steps if step.table == "parameters"
         }
-        self.canvas = sides(model.canvas)
-        if self.canvas is None:
-            raise InvalidParameter("canvas must be W*H")
-        size = model.parameters.get("size")
-        self.size = size if isinstance(size, Size) and size.follows else None
 
     def order(self, body: Mapping[str, Any]) -> tuple[Order, Refusal | None]:
         """Check a body's input and parameters. Raises `Refused`."""
@@ -67,29 +75,15 @@ class Plan:
         draft = Draft()
         refusal: Refusal | None = None
         for step in self._steps_for(tables["parameters"]):
-            value = None
-            for name in step.names:
-                value = tables[step.table].get(name)
-                if value is not None:
-                    break
-            if value is not None:
-                try:
-                    value = step.read(value, step.where)
-                except Refused as no:
-                    if not step.field.late:
-                        raise
-                    refusal = refusal or (no.code, no.message)
-                    value = step.default
-            elif step.required:
-                raise missing(step.where)
-            else:
+            try:
+                value = step.take(tables[step.table])
+            except Refused as no:
+                if not step.field.late:
+                    raise
+                refusal = refusal or (no.code, no.message)
                 value = step.default
             if value is not None:
                 step.put(draft, step.name, value)
-        if self.size is not None and self.size.follows in draft.inputs:
-            asked = tables["parameters"].get("size")
-            if asked is None or asked in self.size.tiers:
-                draft.fields["size_follows"] = self.size.follows
         for rule in self.model.rules:
             try:
                 rule.hold(draft)
@@ -97,6 +91,7 @@ class Plan:
                 if not rule.late:
                     raise
                 refusal = refusal or (no.code, no.message)
+        self._follow(draft, tables["parameters"].get("size"))
         return self._order(draft), refusal
 
     def _steps_for(self, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
@@ -104,6 +99,14 @@ class Plan:
             if all(_given(parameters, self.defaults, name) == when[name] for name in when):
                 return steps
         return self.steps
+
+    def _follow(self, draft: Draft, asked: Any) -> None:
+        """Say whose ratio the picture takes, when the caller gave no W*H."""
+        size = self.model.parameters.get("size")
+        if not isinstance(size, Size) or size.follows not in draft.inputs:
+            return
+        if asked is None or (isinstance(asked, str) and asked in size.tiers):
+            draft.fields["size_follows"] = size.follows
 
     def _order(self, draft: Draft) -> Order:
         words = draft.words
@@ -136,23 +139,20 @@ def _given(parameters: Mapping[str, Any], defaults: Mapping[str, Any], name: str
 
 
 def _input(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    value = body.get("input")
-    if value is None:
+    if body.get("input") is None:
         raise EmptyInput
-    if not isinstance(value, Mapping):
-        raise InvalidParameter(
-            "the parameters must conform to the specification: input must be an object"
-        )
-    return value
+    return _object(body["input"], "input")
 
 
 def _parameters(body: Mapping[str, Any]) -> Mapping[str, Any]:
     value = body.get("parameters")
-    if value is None:
-        return {}
+    return {} if value is None else _object(value, "parameters")
+
+
+def _object(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidParameter(
-            "the parameters must conform to the specification: parameters must be an object"
+            f"the parameters must conform to the specification: {where} must be an object"
         )
     return value
 

@@ -7,7 +7,11 @@ from typing import Any
 
 import msgspec
 
+from ferrotype.catalogue.audit import flaws
+from ferrotype.catalogue.grammar import Field
 from ferrotype.catalogue.model import Model
+from ferrotype.catalogue.plan import Plan
+from ferrotype.errors import InvalidParameter
 
 BUILT_IN = Path(__file__).parent / "models"
 
@@ -16,8 +20,8 @@ class BadCatalogue(ValueError):
     """A catalogue file cannot be used. The message names file, model and field."""
 
 
-def read(extra: Sequence[Path] = ()) -> dict[str, Model]:
-    """Return all models by entry, from the built-in files, then from files or folders; later wins.
+def read(extra: Sequence[Path] = ()) -> dict[str, Plan]:
+    """Return the checks of all models by entry: built-in files, then files or folders; later wins.
 
     Raises `BadCatalogue`.
     """
@@ -25,12 +29,12 @@ def read(extra: Sequence[Path] = ()) -> dict[str, Model]:
     for file in [*_files(BUILT_IN), *(file for place in extra for file in _files(place))]:
         for name, entry in _entries(file).items():
             entries[name] = (file, entry)
-    return {name: _model(name, entries) for name in entries}
+    return {name: _plan(name, entries) for name in entries}
 
 
 def _files(place: Path) -> list[Path]:
     if place.is_dir():
-        return sorted(place.glob("*.toml"))
+        return sorted(place.glob("*.toml"), key=lambda file: file.stem)
     if place.is_file():
         return [place]
     raise BadCatalogue(f"{place}: there is no such file or folder")
@@ -43,11 +47,12 @@ def _entries(file: Path) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise BadCatalogue(f"{file}: {error}") from error
     if unknown := set(tables) - {"common", "model"}:
-        raise BadCatalogue(f"{file}: unknown table [{min(unknown)}]; use [common] and [model.NAME]")
+        raise BadCatalogue(f"{file}: unknown table [{min(unknown)}]; use [common], [model.NAME]")
     common, models = tables.get("common", {}), tables.get("model", {})
-    for name, entry in {"common": common, **models}.items():
-        if not isinstance(entry, dict):
-            raise BadCatalogue(f"{file}: {name}: must be a table")
+    if not isinstance(models, dict) or not all(isinstance(t, dict) for t in models.values()):
+        raise BadCatalogue(f"{file}: [model]: must be a table of tables")
+    if not isinstance(common, dict):
+        raise BadCatalogue(f"{file}: [common]: must be a table")
     shared = {"family": file.stem, **common}
     return {
         name: entry if "like" in entry else _lay(shared, entry, f"{file}: {name}")
@@ -55,25 +60,59 @@ def _entries(file: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def _model(name: str, entries: Mapping[str, tuple[Path, dict[str, Any]]]) -> Model:
+def _plan(name: str, entries: Mapping[str, tuple[Path, dict[str, Any]]]) -> Plan:
+    """Turn an entry into a model and lay out its checks; refuse data that cannot be right."""
     file, entry = entries[name]
     at = f"{file}: {name}"
     if "like" in entry:
-        _, pattern = entries.get(entry["like"], (None, None))
-        if pattern is None:
-            raise BadCatalogue(f"{at}: like: there is no model {entry['like']!r}")
-        if "like" in pattern:
-            raise BadCatalogue(f"{at}: like: {entry['like']} is itself like another")
-        entry = _lay(pattern, {"name": name, **entry}, at)
-    entry = {"name": name, **entry}
-    entry["variants"] = [
-        {"when": v.get("when"), **{t: _amend(entry.get(t, {}), v.get(t, {}), at) for t in _BODY}}
-        for v in entry.get("variants", [])
-    ]
+        entry = _lay(_pattern(entry["like"], entries, at), entry, at)
     try:
-        return msgspec.convert(entry, Model)
+        model = msgspec.convert({"name": name, **_with_fields(entry, at)}, Model)
     except msgspec.ValidationError as error:
         raise BadCatalogue(f"{at}: {error}") from error
+    try:
+        plan = Plan(model)
+    except InvalidParameter as error:
+        raise BadCatalogue(f"{at}: a default does not fit its field: {error}") from error
+    if found := flaws(model):
+        raise BadCatalogue(f"{at}: {'; '.join(found)}")
+    return plan
+
+
+def _pattern(
+    like: object, entries: Mapping[str, tuple[Path, dict[str, Any]]], at: str
+) -> dict[str, Any]:
+    if not isinstance(like, str) or like not in entries:
+        raise BadCatalogue(f"{at}: like: there is no model {like!r}")
+    _, pattern = entries[like]
+    if "like" in pattern:
+        raise BadCatalogue(f"{at}: like: {like} is itself like another")
+    return {key: value for key, value in pattern.items() if key != "name"}
+
+
+def _with_fields(entry: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """Return an entry with its body fields, and those of its variants, read one by one."""
+    variants = entry.get("variants", [])
+    if not isinstance(variants, list) or not all(isinstance(v, dict) for v in variants):
+        raise BadCatalogue(f"{at}: variants: must be a list of tables")
+    return {
+        **entry,
+        **{table: _read(entry[table], at) for table in _BODY},
+        "variants": [
+            {**v, **{t: _read(_amend(entry[t], v.get(t, {}), at), at) for t in _BODY}}
+            for v in variants
+        ],
+    }
+
+
+def _read(fields: Mapping[str, Any], at: str) -> dict[str, Field]:
+    read: dict[str, Field] = {}
+    for name, field in fields.items():
+        try:
+            read[name] = msgspec.convert(field, Field)
+        except msgspec.ValidationError as error:
+            raise BadCatalogue(f"{at}: {name}: {error}") from error
+    return read
 
 
 _BODY = ("input", "parameters")
@@ -87,8 +126,10 @@ def _lay(shared: Mapping[str, Any], own: Mapping[str, Any], at: str) -> dict[str
     return laid
 
 
-def _amend(shared: Mapping[str, Any], own: Mapping[str, Any], at: str) -> dict[str, Any]:
+def _amend(shared: Mapping[str, Any], own: object, at: str) -> dict[str, Any]:
     """Return fields: `false` removes a shared one, one with a `kind` replaces it, others amend."""
+    if not isinstance(own, dict):
+        raise BadCatalogue(f"{at}: input and parameters: must be tables of fields")
     fields = {**shared}
     for name, field in own.items():
         if field is False:

@@ -1,0 +1,129 @@
+"""What a task's answers hold and how requests fail: the part of the reference that is the same for
+every model of a dialect.
+"""
+
+from ferrotype import errors
+from ferrotype.errors import FerrotypeError, default_message
+
+ANSWERS = {
+    "results": (
+        (
+            "task_id, task_status",
+            "always",
+            "`UNKNOWN` (no such task, not yours, or expired) has nothing else",
+        ),
+        ("submit_time", "all", "`YYYY-MM-DD HH:mm:ss.SSS`, UTC+8, no zone mark; so all times"),
+        (
+            "scheduled_time",
+            "from RUNNING on",
+            "when work first began; a task canceled before that has none",
+        ),
+        ("end_time", "SUCCEEDED, FAILED, CANCELED", "when the task ended"),
+        (
+            "results[].url",
+            "SUCCEEDED",
+            "the picture, for 24 hours from `end_time`; the same in every poll",
+        ),
+        (
+            "results[].orig_prompt",
+            "SUCCEEDED",
+            "the prompt, as far as the model's limit; not for every model (above)",
+        ),
+        ("results[].actual_prompt", "SUCCEEDED", "the prompt used; only if `prompt_extend` was on"),
+        (
+            "results[].code, .message",
+            "SUCCEEDED",
+            "instead of `url`, for a picture that failed while others worked",
+        ),
+        (
+            "task_metrics",
+            "PENDING, RUNNING, SUCCEEDED, FAILED",
+            "`{TOTAL, SUCCEEDED, FAILED}`; zeros until the end",
+        ),
+        ("code, message", "FAILED", "why"),
+        (
+            "usage (beside `output`)",
+            "SUCCEEDED",
+            "what was made; only pictures without an error count",
+        ),
+    ),
+}
+
+CREATE_ERRORS: tuple[tuple[int, type[FerrotypeError], str | None, str], ...] = (
+    (401, errors.Unauthorised, "No API-key provided.", "no `Authorization`"),
+    (401, errors.Unauthorised, None, "a wrong key"),
+    (
+        403,
+        errors.Denied,
+        "current user api does not support synchronous calls",
+        "no `X-DashScope-Async: enable`, on a model that needs it",
+    ),
+    (
+        403,
+        errors.Denied,
+        "current user api does not support asynchronous calls",
+        "that header, on a model that answers at once",
+    ),
+    (400, errors.IllegalInput, None, "the body is no JSON object"),
+    (400, errors.EmptyModel, None, "no `model`"),
+    (400, errors.InvalidParameter, "Model not exist.", "an unknown model"),
+    (
+        400,
+        errors.InvalidParameter,
+        "url error, please check url！ ...",
+        "a model on another model's path",
+    ),
+    (400, errors.EmptyInput, None, "no `input`"),
+    (
+        400,
+        errors.InvalidParameter,
+        "Field required: input.prompt",
+        "a required field is absent, null or empty",
+    ),
+    (400, errors.InvalidParameter, "The size is not match the allowed size [...]", "`size`"),
+    (
+        400,
+        errors.InvalidParameter,
+        "num_images_per_prompt must be 1",
+        "`n`, where only 1 is allowed",
+    ),
+    (400, errors.InvalidParameter, "The style is invalid.", "`style`"),
+    (
+        400,
+        errors.InvalidParameter,
+        "the parameters must conform to the specification: "
+        "parameters.n must be an integer from 1 to 4",
+        "any other field of a wrong type or out of range",
+    ),
+    (
+        400,
+        errors.InvalidURL,
+        "The provided URL is not valid: ...",
+        "a URL of another scheme, or with characters outside ASCII",
+    ),
+    (429, errors.RateQuotaExceeded, None, "too many requests a second, where a limit is set"),
+    (503, errors.Unavailable, None, "no engine is set up for the model"),
+)
+
+TASK_ERRORS: tuple[tuple[type[FerrotypeError], str], ...] = (
+    (errors.InputDownloadFailed, "an input file could not be fetched"),
+    (errors.InvalidImageFormat, "an input file is not of a format that the model takes"),
+    (errors.InvalidImageResolution, "an input picture is too small or too large"),
+    (errors.DataInspectionFailed, "an engine will not make this"),
+    (errors.AlgorithmFailed, "an engine failed"),
+    (errors.UploadFailed, "a result could not be stored"),
+    (errors.TimedOut, "a task ran for too long"),
+)
+
+
+def create_errors() -> list[tuple[str, ...]]:
+    """Return the rows status, code, message, when: how a create request fails."""
+    return [
+        (str(status), f"`{kind.code}`", message or default_message(kind), when)
+        for status, kind, message, when in CREATE_ERRORS
+    ]
+
+
+def task_errors() -> list[tuple[str, ...]]:
+    """Return the rows code, message, when: how a task fails."""
+    return [(f"`{kind.code}`", default_message(kind), when) for kind, when in TASK_ERRORS]

@@ -1,0 +1,228 @@
+"""Writes the documentation that follows from the catalogue. Same data, same text."""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ferrotype.catalogue.answers import ANSWERS, create_errors, task_errors
+from ferrotype.catalogue.check import Catalogue
+from ferrotype.catalogue.fields import Choice, Text
+from ferrotype.catalogue.files import Media
+from ferrotype.catalogue.grammar import Field
+from ferrotype.catalogue.model import Model
+from ferrotype.catalogue.size import Size
+
+MARK = "<!-- Written by `python -m ferrotype.catalogue docs docs`. Do not edit. -->\n"
+DIFFERENCES = Path(__file__).parent / "compatibility.toml"
+CREATE = "/api/v1/services/aigc/"
+
+
+def pages(catalogue: Catalogue) -> dict[str, str]:
+    """Return all pages by their path under the documentation's folder."""
+    families: dict[str, list[Model]] = {}
+    for model in catalogue.models.values():
+        families.setdefault(model.family, []).append(model)
+    reference = {f"reference/{name}.md": _family(name, of) for name, of in families.items()}
+    return {**reference, "compatibility.md": _compatibility(families)}
+
+
+def _family(name: str, models: Sequence[Model]) -> str:
+    routes = sorted({route for model in models for route in model.routes})
+    shared = _shared(models)
+    sections = _sections(models, shared)
+    parts = [
+        MARK,
+        f"# {name.replace('-', ' ').capitalize()}",
+        f"{len(models)} models. A request creates a task; ask for the task until it has ended; "
+        "the answer then holds the URL of each picture.",
+        "## Request",
+        "\n".join(f"    POST {CREATE}{route}" for route in routes),
+        _table(("header", "value"), _HEADERS),
+        _table(
+            ("field", "what", "default", "note"),
+            [("`model`", "text, required", "", "one of the models below")]
+            + [_row(where, field) for where, field in shared.items()],
+        ),
+        "These fields are what most models take; each model below names where it differs. Unknown "
+        "fields are passed over, `null` is the same as absent.",
+        "## Models",
+        _table(
+            ("model", "prompt", "pictures", "served", "vendor's limits", "confidence"),
+            [_line(model, _title(of)) for of in sections.values() for model in of],
+        ),
+        *(f"### {_title(of)}\n\n{text}" for text, of in sections.items()),
+        "## Answer",
+        "To create: `output.task_id` and `output.task_status`, which is `PENDING`, beside "
+        "`request_id`. To `GET /api/v1/tasks/{task_id}`, under `output`:",
+        _table(
+            ("field", "when", "what"),
+            [(f"`{f}`" if "(" not in f else f, w, t) for f, w, t in ANSWERS[models[0].dialect]],
+        ),
+        "## Errors",
+        "A refused request is `{code, message, request_id}`:",
+        _table(("status", "code", "message", "when"), create_errors()),
+        "A task that FAILED says `code` and `message` in `output`; besides those above:",
+        _table(("code", "message", "when"), task_errors()),
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+_HEADERS = (
+    ("`Authorization`", "`Bearer <key>`"),
+    ("`Content-Type`", "`application/json`"),
+    ("`X-DashScope-Async`", "`enable`; without it only a model that can answer at once serves"),
+)
+
+
+def _body(model: Model) -> dict[str, Field]:
+    tables: Mapping[str, Mapping[str, Field]] = {
+        "input": model.input,
+        "parameters": model.parameters,
+    }
+    return {f"{table}.{name}": field for table, of in tables.items() for name, field in of.items()}
+
+
+def _shared(models: Sequence[Model]) -> dict[str, Field]:
+    """Return the fields that most of the models known best take, in their most common form."""
+    best = min((model.confidence for model in models), key=("high", "medium", "low").index)
+    known = [model for model in models if model.confidence == best]
+    forms: dict[str, Counter[str]] = {}
+    fields: dict[str, Field] = {}
+    for model in known:
+        for where, field in _body(model).items():
+            forms.setdefault(where, Counter())[repr(field)] += 1
+            fields[repr(field)] = field
+    return {
+        where: fields[counts.most_common(1)[0][0]]
+        for where, counts in forms.items()
+        if counts.total() * 2 > len(known)
+    }
+
+
+def _sections(models: Sequence[Model], shared: Mapping[str, Field]) -> dict[str, list[Model]]:
+    """Return the text on each model, and the models of which it is true word for word."""
+    sections: dict[str, list[Model]] = {}
+    for model in models:
+        sections.setdefault(_section(model, shared), []).append(model)
+    return sections
+
+
+def _section(model: Model, shared: Mapping[str, Field]) -> str:
+    own = _body(model)
+    rows = [_row(where, field) for where, field in own.items() if shared.get(where) != field]
+    gone = [f"`{where}`" for where in shared if where not in own]
+    parts = [
+        " ".join(model.notes),
+        _table(("field", "what", "default", "note"), rows) if rows else "",
+        f"Does not take {', '.join(gone)}." if gone else "",
+        f"Each result holds {', '.join(f'`{key}`' for key in (*model.prompts, 'url'))}; "
+        f"`usage` holds {', '.join(f'`{key}`' for key in model.measures)}. "
+        f"Confidence {model.confidence}: {model.source}.",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _title(models: Sequence[Model]) -> str:
+    return ", ".join(model.name for model in models)
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+def _line(model: Model, title: str) -> tuple[str, ...]:
+    prompt, n, rate = model.input.get("prompt"), model.parameters.get("n"), model.rate
+    pictures = n.say().removeprefix("an integer from ") if n else "1"
+    return (
+        f"[{model.name}](#{_anchor(title)})",
+        f"{prompt.max} {prompt.unit}" if isinstance(prompt, Text) else "",
+        pictures if not n or pictures == str(n.default) else f"{pictures}, default {n.default}",
+        _served(*model.routes.values()),
+        f"{rate.submit} a {rate.per}, {rate.concurrent} at once" if rate else "not known",
+        model.confidence,
+    )
+
+
+def _served(*routes: Sequence[str]) -> str:
+    modes = sorted({mode for modes in routes for mode in modes})
+    return " or ".join({"async": "as a task", "sync": "at once"}[mode] for mode in modes)
+
+
+def _row(where: str, field: Field) -> tuple[str, ...]:
+    what = _what(field) + (", **required**" if field.required else "")
+    default = "" if field.default is None else f"`{_json(field.default)}`"
+    if where.endswith(".seed") and field.default is None:
+        default = "drawn"
+    notes = [field.note, "Told at the task, not at create." if field.late else ""]
+    return f"`{where}`", what, default, " ".join(note for note in notes if note)
+
+
+def _what(field: Field) -> str:
+    match field:
+        case Text():
+            return f"text; {field.max} {field.unit}, the rest is cut off"
+        case Choice():
+            return "one of " + ", ".join(f"`{choice}`" for choice in field.of)
+        case Size(values=values) if values:
+            return "one of " + ", ".join(f"`{value}`" for value in values)
+        case Size():
+            return field.limits().strip("[]")
+        case Media():
+            return (
+                f"{field.say()}; {', '.join(field.formats)}; at most "
+                f"{field.max_mb} MB; sides {field.min_side} to {field.max_side} pixels"
+            )
+    return field.say()
+
+
+def _json(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _compatibility(families: Mapping[str, Sequence[Model]]) -> str:
+    open_points = tomllib.loads(DIFFERENCES.read_text(encoding="utf-8"))
+    rows = [
+        (
+            f"`{route}`",
+            f"[{model.name}](reference/{family}.md#models)",
+            _served(modes),
+            model.confidence,
+            "no" if model.rate is None else "yes",
+        )
+        for family, models in families.items()
+        for model in models
+        for route, modes in model.routes.items()
+    ]
+    parts = [
+        MARK,
+        "# Compatibility",
+        "Paths, bodies and codes are those of the vendor's API, as far as public documentation, "
+        "recorded answers and the official SDK show them. *Confidence* says how well a model's "
+        "limits are known: high, read on a vendor page; medium, partly inferred; low, mostly from "
+        "memory. **Which engine draws is for the deployment to say**: `ferrotype models` "
+        "shows it, and so do the headers `X-Ferrotype-Engine` and `X-Ferrotype-Served-By` of "
+        "every answer.",
+        "## Models",
+        f"Create paths, after `POST {CREATE}`:",
+        _table(("path", "model", "served", "confidence", "vendor's rate known"), rows),
+        "## Other paths",
+        "After `/api/v1`; a slash at the end is accepted everywhere:",
+        _table(("path", "served"), [(row["path"], row["served"]) for row in open_points["path"]]),
+        "## Decided where the evidence is open, and known differences",
+        _table(
+            ("about", "what happens here"),
+            [(row["about"], row["here"]) for row in open_points["difference"]],
+        ),
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
