@@ -5,6 +5,7 @@ import gzip
 import io
 import os
 import socket
+import ssl
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from ipaddress import ip_address
@@ -12,12 +13,17 @@ from pathlib import Path
 
 import httpcore
 import pytest
+from PIL import Image
 
-from ferrotype.errors import FerrotypeError, InputDownloadFailed, InvalidURL
+from ferrotype.errors import FerrotypeError, InputDownloadFailed, InvalidURL, Refused
 from ferrotype.fetchers.download import Downloader, Limits
 from ferrotype.fetchers.guard import Banned, Guard
+from ferrotype.fetchers.guarded import GuardedFetcher
+from ferrotype.fetchers.media_process import MediaProcess
+from ferrotype.ports.fetcher import FileRule
 
 Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
+TLS = Path(__file__).parent / "tls"
 CLOSED = "the host cannot be reached, or is not allowed"
 
 
@@ -379,6 +385,49 @@ async def test_a_listener_without_tls_is_not_spoken_to(server: Server) -> None:
     assert server.asked == []
 
 
+@pytest.fixture
+async def tls_server() -> AsyncIterator[Server]:
+    """A server whose certificate names good.example, localhost and 127.0.0.1, and signs itself."""
+    server = Server()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(TLS / "server.pem", TLS / "server.key")
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
+    server.port = listener.sockets[0].getsockname()[1]
+    yield server
+    listener.close()
+
+
+async def test_certificates_are_checked_against_the_name(tls_server: Server) -> None:
+    port = tls_server.port
+    guard = Guard(
+        allow=[f"good.example:{port}", f"evil.example:{port}"],
+        resolve=names(good_example=["127.0.0.1"], evil_example=["127.0.0.1"]),
+    )
+    trusting = ssl.create_default_context(cafile=TLS / "server.pem")
+    tls_server.answers["/"] = reply(b"x")
+    file = io.BytesIO()
+    await Downloader(guard, tls=trusting).download(f"https://good.example:{port}/", file, 10)
+    assert file.getvalue() == b"x"
+    for url, tls in (
+        (f"https://evil.example:{port}/", trusting),
+        (f"https://good.example:{port}/", None),
+    ):
+        with pytest.raises(InputDownloadFailed, match=CLOSED):
+            await Downloader(guard, tls=tls).download(url, io.BytesIO(), 10)
+    assert len(tls_server.asked) == 1
+
+
+async def test_no_way_leads_from_https_to_http(server: Server, tls_server: Server) -> None:
+    server.answers["/"] = reply(b"x")
+    tls_server.answers["/"] = redirect(server.url())
+    trusting = ssl.create_default_context(cafile=TLS / "server.pem")
+    with pytest.raises(InputDownloadFailed, match="from https to http"):
+        await Downloader(LOOPBACK, tls=trusting).download(
+            f"https://127.0.0.1:{tls_server.port}/", io.BytesIO(), 10
+        )
+    assert server.asked == []
+
+
 async def test_a_closed_port_says_no_more_than_a_closed_host() -> None:
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
@@ -408,3 +457,25 @@ async def test_memory_stays_flat(server: Server, tmp_path: Path) -> None:
             tracemalloc.stop()
     assert (tmp_path / "file").stat().st_size == 40 << 20
     assert peak < 10 << 20
+
+
+async def test_fetch_leaves_only_the_file_that_we_wrote(server: Server, tmp_path: Path) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 48), (0, 200, 0)).save(picture, "JPEG")
+    server.answers["/a.jpg"] = reply(picture.getvalue())
+    server.answers["/page"] = reply(b"<html>")
+    fetcher = GuardedFetcher(Downloader(LOOPBACK), MediaProcess())
+    rule = FileRule(types=("image/jpeg",), max_bytes=1 << 20)
+    file = await fetcher.fetch(server.url("/a.jpg"), tmp_path, "first_0", rule)
+    assert (file.path, file.width, file.height) == (str(tmp_path / "first_0.png"), 64, 48)
+    for path in ("/page", "/nothing"):
+        with pytest.raises(Refused):
+            await fetcher.fetch(server.url(path), tmp_path, "second_0", rule)
+    assert [path.name for path in tmp_path.iterdir()] == ["first_0.png"]
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a.png", "a\0"])
+async def test_names_are_made_by_us(server: Server, tmp_path: Path, name: str) -> None:
+    fetcher = GuardedFetcher(Downloader(LOOPBACK), MediaProcess())
+    with pytest.raises(ValueError, match="not a plain name"):
+        await fetcher.fetch(server.url(), tmp_path, name, FileRule(types=(), max_bytes=1))
