@@ -12,8 +12,10 @@ from ferrotype.settings.values import (
     SettingsError,
     flag,
     is_loopback,
+    ledger_url,
     located,
     names,
+    networks,
     one_of,
     origin,
     path,
@@ -61,8 +63,8 @@ class Settings:
     database_url: Annotated[
         Path | None,
         About(
-            "Where the ledger is: `sqlite:///absolute/path`.",
-            located("sqlite"),
+            "Where the ledger is: `sqlite:///absolute/path/ledger.db`, on a disk of this machine.",
+            ledger_url,
             "`ledger.db` in `DATA_DIR`",
         ),
     ] = None
@@ -97,7 +99,7 @@ class Settings:
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
-        About("Addresses or networks whose `X-Forwarded-*` headers are believed.", names),
+        About("Addresses or networks whose `X-Forwarded-*` headers are believed.", networks),
     ] = ()
     region: Annotated[str, About("Region that this deployment says it is.", word)] = (
         "ap-southeast-1"
@@ -190,9 +192,9 @@ class Settings:
     config: Path | None = None
 
     @property
-    def ledger_path(self) -> Path:
-        """The SQLite file."""
-        return self.database_url or self.data_dir / "ledger.db"
+    def ledger_dir(self) -> Path:
+        """The folder of the ledger and its locks."""
+        return self.database_url or self.data_dir
 
     @property
     def media_dir(self) -> Path:
@@ -259,8 +261,8 @@ def _written(name: str, value: object) -> str:
         return str(int(value))
     if isinstance(value, tuple):
         return ",".join(value)
-    scheme = {"database_url": "sqlite://", "media_url": "file://"}.get(name, "")
-    return f"{scheme}{value}"
+    forms = {"database_url": "sqlite://{}/ledger.db", "media_url": "file://{}"}
+    return forms.get(name, "{}").format(value)
 
 
 def reference() -> str:

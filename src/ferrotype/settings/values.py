@@ -69,6 +69,17 @@ def names(value: object) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts if part.strip())
 
 
+def networks(value: object) -> tuple[str, ...]:
+    """Read a list of addresses and networks."""
+    given = names(value)
+    for one in given:
+        try:
+            ipaddress.ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(f"is not an address or a network: {one}") from None
+    return given
+
+
 def whole(least: int, most: int) -> Callable[[object], int]:
     """Make a reader of whole numbers between two bounds, both included."""
 
@@ -104,12 +115,20 @@ def origin(value: object) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
+def ledger_url(value: object) -> Path:
+    """Read the ledger's URL and return its folder: locks and lists of ours lie beside it."""
+    file = located("sqlite")(value)
+    if file.name != "ledger.db":
+        raise ValueError('must end in "/ledger.db"')
+    return file.parent
+
+
 def located(scheme: str) -> Callable[[object], Path]:
     """Make a reader of the one kind of URL that is supported: `scheme:///absolute/path`."""
 
     def read(value: object) -> Path:
         if not text(value).startswith(f"{scheme}:///"):
             raise ValueError(f'is not supported: only "{scheme}:///absolute/path" is so far')
-        return path(text(value).removeprefix(f"{scheme}://"))
+        return path("/" + text(value).removeprefix(f"{scheme}://").lstrip("/"))
 
     return read

@@ -1,0 +1,161 @@
+"""`ferrotype doctor`: what is wrong here, and what to do about it."""
+
+import asyncio
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import typer
+from msgspec import Struct
+
+from ferrotype import plugins, wiring
+from ferrotype.cli.flags import Config, DataDir, settings
+from ferrotype.cli.presence import address
+from ferrotype.errors import FerrotypeError
+from ferrotype.settings import Settings
+
+NETWORK_FILE_SYSTEMS = {
+    *("9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "glusterfs"),
+    *("lustre", "nfs", "nfs4", "smb3", "smbfs"),
+}
+LEAST_FREE = 0.05
+WORKER_LATE = 15.0  # seconds without renewal
+
+
+class Finding(Struct, frozen=True):
+    """What one check found. `fix` says what to do; a "note" is no fault."""
+
+    state: Literal["ok", "note", "broken"]
+    said: str
+    fix: str = ""
+
+
+def doctor(data_dir: DataDir = None, config: Config = None) -> None:
+    """Check this machine, its settings and its data folder; ends with 1 if something is broken."""
+    chosen = settings(config, data_dir=data_dir)
+    findings = [finding for check in CHECKS for finding in check(chosen)]
+    for finding in findings:
+        typer.echo(f"{finding.state:<7} {finding.said}")
+        if finding.fix:
+            typer.echo(f"{'':<7} -> {finding.fix}")
+    if any(finding.state == "broken" for finding in findings):
+        raise typer.Exit(1)
+
+
+def check_folder(chosen: Settings) -> Iterator[Finding]:
+    """The data folder is ours alone."""
+    folder = chosen.data_dir
+    if not folder.exists():
+        yield Finding("note", f"{folder} does not exist yet", "`ferrotype serve` makes it.")
+        return
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o077:
+        fix = f"chmod 700 {folder}"
+        yield Finding("broken", f"others can enter {folder} (mode {mode:o})", fix)
+    else:
+        yield Finding("ok", f"{folder} is private")
+    key = chosen.key_path
+    if key.exists() and stat.S_IMODE(key.stat().st_mode) & 0o077:
+        yield Finding("broken", f"others can read {key}", f"chmod 600 {key}")
+
+
+def check_file_system(chosen: Settings) -> Iterator[Finding]:
+    """Locks and fsync mean what they say: no network file system."""
+    kind = file_system(chosen.ledger_dir)
+    if kind in NETWORK_FILE_SYSTEMS:
+        fix = "Choose a DATA_DIR on a disk of this machine: SQLite's locks are not safe there."
+        yield Finding("broken", f"{chosen.ledger_dir} is on a network file system ({kind})", fix)
+    else:
+        yield Finding("ok", f"the ledger's file system is {kind or 'local'}")
+
+
+def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
+    """Return the kind of file system that a path is, or will be, on; None when unknown."""
+    if not mounts.exists():
+        return None
+    found: tuple[int, str | None] = (-1, None)
+    place = path.resolve()
+    for line in mounts.read_text().splitlines():
+        _, mount, kind, *_ = line.split()
+        point = Path(mount.encode().decode("unicode_escape"))
+        if place.is_relative_to(point) and len(point.parts) >= found[0]:
+            found = (len(point.parts), kind)
+    return found[1]
+
+
+def check_space(chosen: Settings) -> Iterator[Finding]:
+    """There is room for results."""
+    place = next(p for p in (chosen.media_dir, *chosen.media_dir.parents) if p.exists())
+    usage = shutil.disk_usage(place)
+    said = f"{usage.free / usage.total:.0%} of the disk is free ({usage.free >> 30} GiB)"
+    if usage.free < LEAST_FREE * usage.total:
+        fix = "Free some space: below 5 % creates are answered with 503."
+        yield Finding("broken", said, fix)
+    else:
+        yield Finding("ok", said)
+
+
+def check_ledger(chosen: Settings) -> Iterator[Finding]:
+    """SQLite, schema, lock and workers."""
+    yield Finding("ok", f"SQLite {sqlite3.sqlite_version}")
+    if not wiring.has_ledger(chosen):
+        yield Finding("note", "there is no ledger yet", "`ferrotype serve` makes it.")
+        return
+    try:
+        yield from asyncio.run(_look_into(chosen))
+    except FerrotypeError as error:
+        fix = "Stop the process that it names, or `ferrotype serve` to migrate."
+        yield Finding("broken", f"the ledger cannot be opened: {error}", fix)
+
+
+async def _look_into(chosen: Settings) -> list[Finding]:
+    async with wiring.ledger(chosen) as ledger:
+        counts, workers = await ledger.counts(), await ledger.workers()
+    waiting = sum(n for (_, status), n in counts.items() if status == "PENDING")
+    findings = [Finding("ok", f"the ledger answers: {sum(counts.values())} tasks")]
+    for worker in workers:
+        said = f"worker {worker.pid} on {worker.host} serves {len(worker.models)} models"
+        if worker.age > WORKER_LATE:
+            fix = "It is stuck or stopped; another worker takes its tasks over."
+            findings.append(Finding("broken", f"{said}, unseen for {worker.age:.0f} s", fix))
+        else:
+            findings.append(Finding("ok", said))
+    if not workers:
+        state: Literal["note", "broken"] = "broken" if waiting else "note"
+        fix = "Start `ferrotype serve` or `ferrotype worker`."
+        findings.append(Finding(state, f"no worker runs; {waiting} tasks wait", fix))
+    return findings
+
+
+def check_service(chosen: Settings) -> Iterator[Finding]:
+    """Where the service is, if it runs."""
+    url = address(chosen.data_dir)
+    if url:
+        yield Finding("ok", f"`ferrotype serve` answers at {url}")
+    else:
+        yield Finding("note", "`ferrotype serve` does not run on this folder")
+
+
+def check_engines(chosen: Settings) -> Iterator[Finding]:
+    """Each recipe's engine can be loaded, and the illustrator has its art and letters."""
+    for recipe in chosen.all_recipes:
+        served = "all other models" if recipe.model == "*" else recipe.model
+        try:
+            plugins.load_engine(recipe.engine)
+        except plugins.PluginError as error:
+            yield Finding("broken", f"{served}: {error}", "See [recipes] in ferrotype.toml.")
+        else:
+            yield Finding("ok", f"{recipe.engine} serves {served}: {recipe.label}")
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    check_folder,
+    check_file_system,
+    check_space,
+    check_ledger,
+    check_service,
+    check_engines,
+)

@@ -1,0 +1,30 @@
+"""The socket that we are called on, and the address that callers are told."""
+
+import errno
+import socket
+
+from ferrotype.cli.output import wrong
+from ferrotype.settings import Settings, is_loopback
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind and listen, or end with one sentence why not."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
+    except socket.gaierror:
+        wrong(f"{host} is no address of this machine.")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            wrong(f"Port {port} is in use: choose another one by --port.")
+        wrong(f"{host}:{port} cannot be listened on: {error.strerror}.")
+
+
+def base_url(chosen: Settings, port: int) -> str:
+    """Return the address for clients: PUBLIC_URL, else one that the check of hosts takes."""
+    if chosen.public_url:
+        return f"{chosen.public_url}/api/v1"
+    known = () if is_loopback(chosen.host) else chosen.allowed_hosts
+    name = known[0] if known else chosen.host
+    bracketed = f"[{name}]" if ":" in name and not name.startswith("[") else name
+    return f"http://{bracketed}:{port}/api/v1"

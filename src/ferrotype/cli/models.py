@@ -1,0 +1,47 @@
+"""`ferrotype models`: what callers may name here, and who serves it."""
+
+import asyncio
+
+import typer
+
+from ferrotype import wiring
+from ferrotype.cli.flags import Config, DataDir, settings
+from ferrotype.cli.output import table
+from ferrotype.settings import Settings
+
+COLUMNS = ("model", "kind", "engine", "label", "workers", "knowledge")
+
+
+def models(data_dir: DataDir = None, config: Config = None) -> None:
+    """List the models, with the engine that serves each and how honest that is.
+
+    "knowledge" says how well the vendor's limits of a model are known: high, medium or low.
+    """
+    chosen = settings(config, data_dir=data_dir)
+    table(COLUMNS, asyncio.run(_rows(chosen)))
+    if all(recipe.engine == "illustrator" for recipe in chosen.all_recipes):
+        typer.echo("Pictures are drawn by the built-in illustrator, not by these models.", err=True)
+
+
+async def _rows(chosen: Settings) -> list[tuple[str, ...]]:
+    catalogue = wiring.catalogue(chosen)
+    recipes = {recipe.model: recipe for recipe in chosen.all_recipes}
+    alive = await _workers(chosen)
+    rows: list[tuple[str, ...]] = []
+    for name, model in sorted(catalogue.models.items()):
+        recipe = recipes.get(name) or recipes.get("*")
+        engine, label = (recipe.engine, recipe.label) if recipe else ("-", "not served")
+        rows.append((name, model.kind, engine, label, str(alive.get(name, 0)), model.confidence))
+    return rows
+
+
+async def _workers(chosen: Settings) -> dict[str, int]:
+    """Return how many live workers serve each model; none when nothing was ever started."""
+    count: dict[str, int] = {}
+    if not wiring.has_ledger(chosen):
+        return count
+    async with wiring.ledger(chosen) as ledger:
+        for worker in await ledger.workers():
+            for name in worker.models:
+                count[name] = count.get(name, 0) + 1
+    return count

@@ -1,0 +1,137 @@
+"""`ferrotype serve` and `ferrotype env`: the whole service on one machine, and how to call it."""
+
+import asyncio
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from ferrotype import plugins
+from ferrotype.cli import first, logs
+from ferrotype.cli.flags import Config, DataDir, Host, LogLevel, Port, settings
+from ferrotype.cli.listen import base_url, listen
+from ferrotype.cli.output import broken, wrong
+from ferrotype.cli.presence import Presence, Taken, address
+from ferrotype.settings import Settings
+
+AnyKey = Annotated[
+    bool | None,
+    typer.Option("--any-key", help="Accept every non-empty API key; for development."),
+]
+YesAnyone = Annotated[
+    bool | None,
+    typer.Option("--yes-anyone", help="Allow --any-key although others can reach this machine."),
+]
+Latency = Annotated[
+    str | None,
+    typer.Option(
+        "--latency",
+        metavar="TIME",
+        help="Make each task take at least this long (5s), to see PENDING and RUNNING.",
+    ),
+]
+EngineName = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", metavar="NAME", help="Engine of all models without a recipe, such as echo."
+    ),
+]
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--public-url", metavar="URL", help="Scheme and host by which clients know this service."
+    ),
+]
+
+
+def serve(
+    context: typer.Context,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    any_key: AnyKey = None,
+    yes_anyone: YesAnyone = None,
+    latency: Latency = None,
+    engine: EngineName = None,
+    public_url: PublicUrl = None,
+    log_level: LogLevel = None,
+    config: Config = None,
+) -> None:
+    """Serve the API and work on its tasks, until Ctrl-C.
+
+    The first start makes an account and a key, and prints the two lines that a client needs.
+    """
+    chosen = settings(**context.params)
+    chosen.check_exposure()
+    for recipe in chosen.all_recipes:
+        plugins.find_engine(recipe.engine)
+    logs.configure(chosen.log_level, chosen.log_format)
+    chosen.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        presence = Presence(chosen.data_dir)
+    except Taken as taken:
+        wrong(str(taken))
+    try:
+        raise typer.Exit(_serve(chosen, presence))
+    finally:
+        presence.close()
+
+
+def _serve(chosen: Settings, presence: Presence) -> int:
+    from ferrotype.cli.supervisor import supervise
+
+    with listen(chosen.host, chosen.port) as listener:
+        asyncio.run(first.prepare(chosen))
+        url = base_url(chosen, listener.getsockname()[1])
+        presence.announce(url)
+        typer.echo(banner(chosen, url))
+        sys.stdout.flush()
+        return asyncio.run(supervise(listener, chosen.environ()))
+
+
+def banner(chosen: Settings, url: str) -> str:
+    """Return what a person should know at the start: who draws, who may call, and how."""
+    lines = [f"Ferrotype listens on {url.removesuffix('/api/v1')}", ""]
+    if not chosen.recipes and chosen.engine in (None, "illustrator"):
+        lines += [
+            "No recipe is configured: pictures are drawn by the built-in illustrator,",
+            "not by a model.",
+            "",
+        ]
+    if chosen.test:
+        lines += ["This is a test server: its clock and its failures can be set.", ""]
+    if chosen.any_key:
+        lines += ["Every non-empty API key is accepted.", ""]
+    return "\n".join((*lines, *exports(chosen, url), ""))
+
+
+def exports(chosen: Settings, url: str) -> list[str]:
+    """Return the two lines by which a shell tells the official clients where and who."""
+    key = "sk-anything"
+    if chosen.key_path.exists():
+        key = chosen.key_path.read_text().strip()
+    elif not chosen.any_key:
+        return [f"export DASHSCOPE_HTTP_BASE_URL={shlex.quote(url)}"]
+    return [
+        f"export DASHSCOPE_API_KEY={shlex.quote(key)}",
+        f"export DASHSCOPE_HTTP_BASE_URL={shlex.quote(url)}",
+    ]
+
+
+def env(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Print the two lines that a client needs: eval "$(ferrotype env)"."""
+    chosen = settings(config, host=host, port=port, data_dir=data_dir)
+    if not chosen.key_path.exists():
+        broken(
+            f"There is no key in {chosen.data_dir}: "
+            "start `ferrotype serve` once, or say --data-dir."
+        )
+    given = host is not None or port is not None
+    served = None if given else address(chosen.data_dir)
+    typer.echo("\n".join(exports(chosen, served or base_url(chosen, chosen.port))))

@@ -1,0 +1,143 @@
+"""For the tests of client developers: a real Ferrotype on a free port, as a pytest fixture.
+
+    def test_my_client(ferrotype_server):
+        client = MyClient(base_url=ferrotype_server.url, api_key=ferrotype_server.key)
+
+Each server has its own data folder, accepts any key, and lets its clock and its failures be set.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+if TYPE_CHECKING:  # this module is loaded in every run of pytest: nothing heavy before its use
+    from ferrotype.cli.local import LocalServer
+    from ferrotype.ports.admin import Admin
+
+MARKER = "ferrotype(engine=..., latency=..., **settings): how `ferrotype_server` is to run"
+
+Errand = Callable[["Admin"], Coroutine[Any, Any, None]]
+
+
+class Clock:
+    """The server's clock. It runs on; it can be moved."""
+
+    def __init__(self, errand: Callable[[Errand], None]) -> None:
+        self._errand = errand
+        self._offset = 0.0
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward, such as past the 24 hours that a result lives."""
+        self._move(self._offset + seconds)
+
+    def set(self, moment: datetime) -> None:
+        """Set the clock to a moment (one with a time zone)."""
+        self._move((moment - datetime.now(UTC)).total_seconds())
+
+    def _move(self, offset: float) -> None:
+        self._errand(lambda admin: admin.set_clock_offset(offset))
+        self._offset = offset
+
+
+class Server:
+    """A running Ferrotype: what a client needs, and what a test may do to it."""
+
+    def __init__(self, local: "LocalServer") -> None:
+        self._local = local
+        self.clock = Clock(self._errand)
+        self.data_dir = local.data_dir
+
+    @property
+    def url(self) -> str:
+        """The base address of the API, ending in /api/v1: `dashscope.base_http_api_url`."""
+        return self._local.url
+
+    @property
+    def key(self) -> str:
+        """An API key. Every other non-empty one is accepted too."""
+        return self._local.key
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The variables by which the official clients find server and key."""
+        return {"DASHSCOPE_API_KEY": self.key, "DASHSCOPE_HTTP_BASE_URL": self.url}
+
+    @property
+    def log(self) -> str:
+        """What the server's processes have logged so far."""
+        return (self.data_dir / "serve.log").read_text("utf-8", "replace")
+
+    def fail_next(self, code: str, *, at: Literal["task", "create"] = "task") -> None:
+        """Make the next create fail with an error code such as "DataInspectionFailed".
+
+        `at` "create": the call itself is refused; "task": the task is accepted and ends FAILED.
+        """
+        self._errand(lambda admin: admin.plant_fault(code, at))
+
+    def _errand(self, errand: Errand) -> None:
+        """Do something in the server's ledger, also when the test runs in an event loop."""
+        from ferrotype import wiring
+
+        async def work() -> None:
+            async with wiring.ledger(self._local.settings) as ledger:
+                await errand(ledger)
+
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, work()).result()
+
+
+@contextmanager
+def server(
+    data_dir: Path | None = None, *, engine: str = "illustrator", **settings: object
+) -> Iterator[Server]:
+    """Run a server as a real process until the end of the `with`.
+
+    `engine` "illustrator" draws pictures of the size asked for; "echo" makes one pixel, at once.
+    `settings` by their names in lower case: `latency="2s"`, `poll_hold=0`. `data_dir` is kept;
+    without it a temporary folder is used.
+    """
+    from ferrotype.cli.local import LocalServer
+
+    given = {f"FERROTYPE_{name.upper()}": str(value) for name, value in settings.items()}
+    variables = {
+        "FERROTYPE_ENGINE": engine,
+        "FERROTYPE_ANY_KEY": "1",
+        "FERROTYPE_TEST": "1",
+        **given,
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="ferrotype-") as folder,
+        LocalServer(data_dir or Path(folder), variables) as local,
+    ):
+        yield Server(local)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the fixture."""
+    parser.addini("ferrotype_engine", "engine of ferrotype_server", default="illustrator")
+    parser.addini("ferrotype_scope", "scope of ferrotype_server", default="function")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", MARKER)
+
+
+def _scope(fixture_name: str, config: pytest.Config) -> Any:
+    return config.getini("ferrotype_scope")
+
+
+@pytest.fixture(scope=_scope)
+def ferrotype_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A Ferrotype of this test's own, as `@pytest.mark.ferrotype(...)` says."""
+    marker = request.node.get_closest_marker("ferrotype")
+    wishes: dict[str, Any] = {"engine": request.config.getini("ferrotype_engine")}
+    with server(**(wishes | (marker.kwargs if marker else {}))) as running:
+        yield running
