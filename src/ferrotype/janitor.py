@@ -1,0 +1,130 @@
+"""Keeps a deployment tidy: the dead, the due, the unserved, the overdue, the expired.
+
+Every api and worker process runs one; the one that leads the ledger does the work, and all of
+them look for dead workers.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+from msgspec import Struct
+
+from ferrotype.ports.clock import Clock
+from ferrotype.ports.ledger import Upkeep
+from ferrotype.ports.media_store import MediaStore
+
+CHUNK = 100  # expired tasks that are removed in one go
+SWEEP_CHUNK = 500  # tasks asked for in one go
+YOUNG = timedelta(hours=24)  # nothing younger than this is ever swept
+MARGIN = timedelta(days=3)  # beyond the retention
+
+_log = structlog.get_logger(__name__)
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """Times in seconds.
+
+    `unserved_after`: how long a task waits for a worker of its model. `deadlines` by model, and
+    `deadline` for all others: how long an attempt may take. `retention`: how long a task and its
+    files live after its end.
+    """
+
+    unserved_after: float = 3600.0
+    deadlines: Mapping[str, float] = {}
+    deadline: float = 300.0
+    retention: float = 86_400.0
+
+
+class Chore(Struct, frozen=True):
+    """One thing to do, every so many seconds."""
+
+    name: str
+    every: float
+    do: Callable[[], Awaitable[object]]
+
+
+class Janitor:
+    """One process's janitor. An error is logged, and the chore's next turn comes."""
+
+    def __init__(self, upkeep: Upkeep, store: MediaStore, clock: Clock, options: Options) -> None:
+        self._upkeep = upkeep
+        self._store = store
+        self._clock = clock
+        self._options = options
+        self._due: dict[str, float] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Do what is due, each second, until the event is set."""
+        while not stop.is_set():
+            await self.round()
+            try:
+                async with asyncio.timeout(1.0):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def round(self) -> None:
+        """Do once what is due now. A starting worker does this first."""
+        await self._do(self._chores_of_all())
+        try:
+            leads = await self._upkeep.lead()
+        except Exception:
+            _log.exception("chore failed", action="janitor.lead")
+            return
+        if leads:
+            await self._do(self._chores_of_leader())
+
+    def _chores_of_all(self) -> Sequence[Chore]:
+        return (Chore("reap", 1, self._reap),)
+
+    def _chores_of_leader(self) -> Sequence[Chore]:
+        upkeep, options = self._upkeep, self._options
+        return (
+            Chore("admit_due", 1, upkeep.admit_due),
+            Chore("abandon", 1, upkeep.abandon),
+            Chore("unserved", 5, lambda: upkeep.end_unserved(options.unserved_after)),
+            Chore("overdue", 5, lambda: upkeep.end_overdue(options.deadlines, options.deadline)),
+            Chore("expire", 5, self._expire),
+            Chore("checkpoint", 5, upkeep.checkpoint),
+            Chore("sweep", 3600, self._sweep),
+        )
+
+    async def _do(self, chores: Sequence[Chore]) -> None:
+        for chore in chores:
+            now = self._clock.steady()
+            if now < self._due.get(chore.name, now):
+                continue
+            self._due[chore.name] = now + chore.every - 0.1  # a turn that comes a little early
+            try:
+                await chore.do()
+            except Exception:
+                _log.exception("chore failed", action=f"janitor.{chore.name}")
+
+    async def _reap(self) -> None:
+        for worker in await self._upkeep.reap():
+            _log.warning("worker dead", action="janitor.reap", worker=worker)
+
+    async def _expire(self) -> None:
+        """Remove expired tasks: first their files, then their rows."""
+        while swept := await self._upkeep.expired(CHUNK):
+            for gone in swept:
+                await self._store.drop(f"{gone.day}/{gone.task_id}")
+            await self._upkeep.forget([gone.task_id for gone in swept])
+            if len(swept) < CHUNK:
+                return
+
+    async def _sweep(self) -> None:
+        """Remove files that no task knows, from days when none of today's tasks was young."""
+        age = max(YOUNG, timedelta(seconds=self._options.retention) + MARGIN)
+        before = f"{self._clock.now() - age:%Y%m%d}"
+        for day in await self._store.days():
+            if day >= before:
+                return
+            tasks = sorted(await self._store.tasks(day))
+            for start in range(0, len(tasks), SWEEP_CHUNK):
+                some = tasks[start : start + SWEEP_CHUNK]
+                for task in set(some) - await self._upkeep.known(some):
+                    await self._store.drop(f"{day}/{task}")
+                    _log.info("swept", action="janitor.sweep", task=task)

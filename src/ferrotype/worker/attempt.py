@@ -1,0 +1,236 @@
+"""One attempt at one task, from its claim to the move that ends it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum, auto
+from pathlib import Path
+
+import structlog
+
+from ferrotype import metrics
+from ferrotype.catalogue import Model
+from ferrotype.errors import Busy, Conflict, FerrotypeError, Refused, UploadFailed
+from ferrotype.media import File, Output
+from ferrotype.ports.engine import EngineRefusal, Job
+from ferrotype.ports.engine_room import EngineDied
+from ferrotype.ports.ledger import Claim, Ending
+from ferrotype.task import Result, Task
+from ferrotype.worker.delivery import Delivery
+from ferrotype.worker.outputs import BadOutput, inspect
+from ferrotype.worker.patience import persist
+from ferrotype.worker.seats import Seat
+from ferrotype.worker.station import Station
+from ferrotype.worker.toolbox import Toolbox
+
+HOLD = 0.6  # of the latency, spent after the claim; the rest is spent before it
+
+Tell = Callable[[], Awaitable[Task]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Fate(Enum):
+    """What may happen to an attempt while it is being made."""
+
+    STOPPED = auto()  # its owner asked for it
+    LATE = auto()  # its deadline passed
+    RETURNED = auto()  # the worker ends before it does
+    LOST = auto()  # it is no longer this worker's: nothing may be published
+
+
+class Attempt:
+    """Makes what a claim asks for in a seat of a station, then tells the ledger, once."""
+
+    def __init__(self, claim: Claim, station: Station, seat: Seat, tools: Toolbox) -> None:
+        self.lease = claim.lease
+        self.progress = 0.0
+        self.moved = False  # there is progress that the ledger does not know of
+        self._claim = claim
+        self._station = station
+        self._seat = seat
+        self._tools = tools
+        self._model: Model = tools.catalogue.models[claim.task.model]
+        self._delivery = Delivery(tools.store, claim.task, claim.lease)
+        self._fate: Fate | None = None
+        self._making: asyncio.Task[Ending] | None = None
+        self._claimed_at = tools.clock.steady()
+        self._log = _log.bind(task=claim.task.id, attempt=claim.lease.attempt)
+
+    def interrupt(self, fate: Fate) -> None:
+        """End the attempt early. The first fate counts, unless it is lost."""
+        if self._fate is None or fate is Fate.LOST:
+            first, self._fate = self._fate is None, fate
+            if first and self._making is not None:
+                self._making.cancel()
+
+    async def see_through(self) -> None:
+        """Make it and tell the ledger. Whatever goes wrong here ends this attempt alone."""
+        metrics.claims(self._model.name).inc()
+        try:
+            tell = await self._outcome()
+            self._seat.leave()
+            await self._end(tell)
+        except Exception as error:
+            self._log.exception("attempt broke", action="attempt.fault")
+            await self._end(self._fault(f"{type(error).__name__} in the worker"))
+        finally:
+            if self._making is not None:
+                self._making.cancel()
+            self._seat.leave()
+            await asyncio.to_thread(self._tools.workshop.clear, self.lease)
+
+    async def _outcome(self) -> Tell:
+        """Return the move that this attempt comes to."""
+        if self._claim.refusal is not None:
+            return self._fail(*self._claim.refusal)
+        if self._fate is not None:
+            return self._fated(self._fate)
+        self._making = asyncio.create_task(self._make())
+        patience = self._station.deadline + HOLD * self._tools.options.latency
+        alarm = asyncio.get_running_loop().call_later(patience, self.interrupt, Fate.LATE)
+        try:
+            await asyncio.wait({self._making})
+        finally:
+            alarm.cancel()
+        if self._making.cancelled():
+            return self._fated(self._fate) if self._fate else self._fault("the engine gave up")
+        return self._made(self._making)
+
+    def _made(self, making: asyncio.Task[Ending]) -> Tell:
+        try:
+            ending = making.result()
+        except EngineRefusal as refusal:
+            return self._fail(refusal.refusal, refusal.message)
+        except (Refused, UploadFailed) as error:
+            return self._fail(error.code, error.message)
+        except EngineDied as error:
+            if error.alone:
+                return self._fault(str(error))
+            self._seat.share_blame()
+            return self._give_back(str(error))
+        except (BadOutput, FerrotypeError) as error:
+            return self._fault(str(error))
+        return lambda: self._tools.work.settle(self.lease, ending)
+
+    async def _make(self) -> Ending:
+        folder = self._tools.workshop.bench(self.lease)
+        job = self._job(folder, await self._fetch(folder))
+        outputs = await self._run(job)
+        self._seat.leave()
+        limit = self._tools.options.max_output
+        pieces = await asyncio.to_thread(inspect, outputs, folder, job.n, limit)
+        await self._hold()
+        produced = await self._delivery.keep(pieces)
+        first = produced[0]
+        if all(item.code for item in produced):
+            return Ending(code=first.code or "", message=first.message or "")
+        order = self._claim.order
+        return Ending(
+            result=Result(
+                outputs=produced,
+                usage=self._model.usage(order, produced),
+                shown=self._model.shown(order),
+            )
+        )
+
+    async def _fetch(self, folder: Path) -> dict[str, list[File]]:
+        """Bring the caller's files into the folder, as files that we wrote."""
+        inputs: dict[str, list[File]] = {}
+        for role, urls in self._claim.order.inputs.items():
+            rule = self._model.input_rules[role]
+            inputs[role] = [
+                await self._tools.fetcher.fetch(url, folder, f"{role}-{i}", rule)
+                for i, url in enumerate(urls)
+            ]
+        return inputs
+
+    def _job(self, folder: Path, inputs: dict[str, list[File]]) -> Job:
+        order = self._claim.order
+        return Job(
+            task=self.lease.task,
+            attempt=self.lease.attempt,
+            model=self._model.name,
+            kind=order.kind,
+            prompt=order.prompt,
+            negative=order.negative,
+            size=order.size,
+            n=order.n,
+            seed=order.seed,
+            fields=order.fields,
+            inputs=inputs,
+            duration=order.duration,
+            fps=order.fps,
+            workdir=str(folder),
+            memo=self._claim.memo,
+        )
+
+    async def _run(self, job: Job) -> Sequence[Output]:
+        room = self._station.room
+        running = asyncio.ensure_future(room.run(job, self._moved, self._note))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await room.stop(job.task, self._tools.options.grace)
+            running.cancel()  # it may not even have begun
+            await asyncio.wait({running})
+            raise
+
+    def _moved(self, fraction: float) -> None:
+        self.progress, self.moved = fraction, True
+
+    async def _note(self, memo: bytes) -> None:
+        await persist(lambda: self._tools.work.note(self.lease, memo), self._mine)
+
+    async def _hold(self) -> None:
+        """Keep a result back until the latency that the operator asked for is over."""
+        until = self._claimed_at + HOLD * self._tools.options.latency
+        if (left := until - self._tools.clock.steady()) > 0:
+            await asyncio.sleep(left)
+
+    def _mine(self) -> bool:
+        return self._fate is not Fate.LOST
+
+    def _fated(self, fate: Fate) -> Tell:
+        work, lease = self._tools.work, self.lease
+        match fate:
+            case Fate.STOPPED:
+                return lambda: work.stopped(lease)
+            case Fate.LATE:
+                return lambda: work.time_out(lease)
+            case Fate.RETURNED:
+                return self._give_back("its worker ends")
+            case Fate.LOST:
+                return _lost
+
+    def _fail(self, code: str, message: str) -> Tell:
+        ending = Ending(code=code, message=message)
+        return lambda: self._tools.work.settle(self.lease, ending)
+
+    def _give_back(self, why: str) -> Tell:
+        return lambda: self._tools.work.give_back(self.lease, why)
+
+    def _fault(self, why: str) -> Tell:
+        metrics.faults(self._model.name).inc()
+        self._log.warning("fault", action="attempt.fault", why=why)
+        return lambda: self._tools.work.fault(self.lease, why)
+
+    async def _end(self, tell: Tell) -> None:
+        """Make the move, asking again for as long as the lease lives."""
+        try:
+            task = await persist(tell, self._mine)
+        except Conflict:
+            self._log.warning("not ours any more", action="attempt.lost")
+            await self._delivery.take_back()
+            return
+        except (Busy, OSError) as error:
+            self._log.warning("not told", action="attempt.lost", error=str(error))
+            return
+        if task.result is None:
+            await self._delivery.take_back()
+        if task.ended:
+            metrics.ends(task.model, task.status).inc()
+        self._log.info("ended", action="attempt.end", status=task.status, code=task.code)
+
+
+async def _lost() -> Task:
+    raise Conflict("the lease is lost")
