@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferrotype.fetchers.addresses import is_public
@@ -109,12 +109,14 @@ def test_an_address_with_a_zone_is_closed() -> None:
     assert not is_public(IPv6Address("2606:4700::1%eth0"))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_what_is_public_is_global_ipv4(number: int) -> None:
     address = IPv4Address(number)
     assert not is_public(address) or (address.is_global and not address.is_multicast)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**128 - 1))
 def test_what_is_public_is_global_ipv6(number: int) -> None:
     address = IPv6Address(number)
@@ -126,6 +128,7 @@ def test_what_is_public_is_global_ipv6(number: int) -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_no_form_of_ipv6_carries_an_ipv4_address_past_the_guard(inner: IPv4Address) -> None:
     number = int(inner)

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -69,6 +69,7 @@ def test_the_size_of_other_pictures_is_not_read(format: str) -> None:
     assert image_size(io.BytesIO(saved(format))) is None
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([saved("PNG"), saved("JPEG"), saved("WEBP"), b"\xff\xd8\xff"]),
     st.integers(2, 40),

@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferrotype.errors import InvalidURL
@@ -151,6 +151,7 @@ def test_redirects_that_are_refused(reference: str) -> None:
         follow(BASE, reference)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="htps:/\\@.[]%?#0x127fa-_ \t\n例", max_size=40))
 def test_any_text_is_a_location_or_refused(text: str) -> None:
     try:

@@ -7,6 +7,7 @@ import copy
 import io
 import mmap
 import warnings
+from contextlib import suppress
 from typing import BinaryIO
 
 from PIL import (
@@ -109,10 +110,9 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     if image.mode not in ("L", "RGB", "CMYK"):
         image = image.convert("RGB")
     if profile:
-        try:
+        # A broken profile, or one for other colours than the picture has, is passed over.
+        with suppress(ImageCms.PyCMSError, OSError):
             return _by_profile(image, profile)
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile, or one for other colours than the picture has
     return image.convert("RGB")
 
 
