@@ -118,7 +118,7 @@ async def test_the_type_must_be_the_keys(store: LocalStore, picture: Path) -> No
         await store.put(KEY, picture, "image/jpeg")
 
 
-@pytest.mark.parametrize("prefix", ["", "20261123", f"20261123/{TASK}/1", "../..", "20261123/.."])
+@pytest.mark.parametrize("prefix", ["", "20261123", f"20261123/{TASK}/0", "../..", "20261123/.."])
 async def test_only_a_tasks_prefix_is_dropped(store: LocalStore, prefix: str) -> None:
     with pytest.raises(ValueError, match="not a task's prefix"):
         await store.drop(prefix)
@@ -136,6 +136,15 @@ async def test_drop_takes_one_task_and_its_leftovers(store: LocalStore, picture:
     assert await store.tasks("20261123") == [OTHER]
     assert await store.drop(f"20261123/{TASK}") == 0
     assert await store.drop(f"20261123/{OTHER}") == 1
+    assert await store.days() == []
+
+
+async def test_drop_takes_one_attempt_alone(store: LocalStore, picture: Path) -> None:
+    for attempt in (1, 2):
+        await store.put(f"20261123/{TASK}/{attempt}/0.png", picture, "image/png")
+    assert await store.drop(f"20261123/{TASK}/1") == 1
+    assert await store.find(f"20261123/{TASK}/2/0.png") is not None
+    assert await store.drop(f"20261123/{TASK}/2") == 1
     assert await store.days() == []
 
 

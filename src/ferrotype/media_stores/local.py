@@ -31,7 +31,7 @@ _KEY = re.compile(
     rf"(?P<day>{_DAY})/(?P<task>{_TASK})/(?P<attempt>[1-9][0-9]{{0,8}})"
     rf"/(?P<index>0|[1-9][0-9]{{0,3}})\.(?P<extension>{'|'.join(_TYPES)})"
 )
-_PREFIX = re.compile(rf"(?P<day>{_DAY})/(?P<task>{_TASK})")
+_PREFIX = re.compile(rf"{_DAY}/{_TASK}(/[1-9][0-9]{{0,8}})?")
 _CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -80,11 +80,11 @@ class LocalStore:
         return None if place is None else await asyncio.to_thread(self._find, place)
 
     async def drop(self, prefix: str) -> int:
-        """Remove everything under `{yyyymmdd}/{task}`; return how many files went."""
-        match = _PREFIX.fullmatch(prefix)
-        if match is None:
+        """Remove all under `{yyyymmdd}/{task}` or one attempt of it; return how many files went."""
+        if _PREFIX.fullmatch(prefix) is None:
             raise ValueError(f"not a task's prefix: {prefix!r}")
-        return await asyncio.to_thread(self._drop, match["day"], match["task"])
+        *outer, last = prefix.split("/")
+        return await asyncio.to_thread(self._drop, outer, last)
 
     async def days(self) -> Sequence[str]:
         """Return the day prefixes that exist, the oldest first."""
@@ -160,13 +160,14 @@ class LocalStore:
                 )
         return None
 
-    def _drop(self, day: str, task: str) -> int:
+    def _drop(self, outer: Sequence[str], last: str) -> int:
         files = 0
-        with suppress(*_ABSENT), self._open(day) as folder:
-            files = sum(len(names) for _, _, names, _ in os.fwalk(task, dir_fd=folder))
-            shutil.rmtree(task, dir_fd=folder)
+        with suppress(*_ABSENT), self._open(*outer) as folder:
+            files = sum(len(names) for _, _, names, _ in os.fwalk(last, dir_fd=folder))
+            shutil.rmtree(last, dir_fd=folder)
         with suppress(OSError):  # not empty yet, or gone
-            self._root.joinpath(day).rmdir()
+            for depth in range(len(outer), 0, -1):
+                self._root.joinpath(*outer[:depth]).rmdir()
         return files
 
     def _folders_like(self, pattern: re.Pattern[str], *under: str) -> Sequence[str]:

@@ -30,7 +30,7 @@ class MediaStore(Protocol):
         """Return the file under the key, or None."""
 
     async def drop(self, prefix: str) -> int:
-        """Remove everything under `{yyyymmdd}/{task}`; return how many files went."""
+        """Remove all under `{yyyymmdd}/{task}` or one attempt of it; return how many files went."""
 
     async def days(self) -> Sequence[str]:
         """Return the day prefixes that exist, the oldest first."""
