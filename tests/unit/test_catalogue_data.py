@@ -32,6 +32,12 @@ def test_an_unknown_without_a_reason_is_found(tmp_path: Path) -> None:
     assert any("no reason" in finding for finding in found)
 
 
+def test_a_number_without_bounds_is_an_unknown(tmp_path: Path) -> None:
+    models = load(tmp_path, HEAD + "[model.m.parameters]\nsteps = { kind = 'integer' }").models
+    assert "m: parameters.steps: no bounds" in findings(models)
+    assert "m: rate: not known" in findings(models)
+
+
 @pytest.mark.parametrize("name", sorted(pages(CATALOGUE)))
 def test_the_docs_are_what_the_catalogue_says(name: str) -> None:
     assert (DOCS / name).read_text(encoding="utf-8") == pages(CATALOGUE)[name], (

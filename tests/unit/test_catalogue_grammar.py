@@ -156,6 +156,13 @@ def test_a_model_may_have_another_body_on_another_route() -> None:
     assert twin.on_route("twin", SYNC).name == "twin"
 
 
+def test_a_model_that_answers_at_once_makes_no_task() -> None:
+    body = {"model": "image", "input": say(TEXT, PICTURE)}
+    with pytest.raises(errors.Denied) as caught:
+        CATALOGUE.check(SYNC, body, asynchronous=True)
+    assert caught.value.message == "current user api does not support asynchronous calls"
+
+
 def test_usage_measures_and_constants() -> None:
     made = [Produced(width=1024, height=768), Produced(code="x")]
     order = ask(ASYNC, "image", say(TEXT, PICTURE)).order
