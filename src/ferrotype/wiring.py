@@ -6,15 +6,23 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ferrotype import service
+from ferrotype import janitor, service, worker
 from ferrotype.bells.unix import UnixBell
 from ferrotype.catalogue import BadCatalogue, Catalogue
+from ferrotype.engine_rooms.process import ProcessRoom
+from ferrotype.fetchers.download import Downloader
+from ferrotype.fetchers.guard import Guard
+from ferrotype.fetchers.guarded import GuardedFetcher
+from ferrotype.fetchers.media_process import MediaProcess
+from ferrotype.janitor import Janitor
 from ferrotype.keyring import Keyring
 from ferrotype.ledgers.sqlite import Limits, SqliteLedger
 from ferrotype.links import Links
 from ferrotype.media_stores.local import LocalStore
+from ferrotype.ports.engine_room import Recipe
 from ferrotype.service import Service
-from ferrotype.settings import Settings, SettingsError
+from ferrotype.settings import Settings, SettingsError, is_loopback
+from ferrotype.worker import Station, Toolbox, Worker, Workshop
 
 
 class SystemClock:
@@ -38,6 +46,15 @@ class Front:
     links: Links
     store: LocalStore
     catalogue: Catalogue
+    janitor: Janitor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Back:
+    """What a worker process runs."""
+
+    worker: Worker
+    janitor: Janitor
 
 
 def catalogue(settings: Settings) -> Catalogue:
@@ -104,4 +121,64 @@ async def front(settings: Settings) -> AsyncIterator[Front]:
             links=Links(opened.secrets, clock),
             store=store,
             catalogue=known,
+            janitor=tidier(settings, opened, store),
         )
+
+
+@asynccontextmanager
+async def back(settings: Settings) -> AsyncIterator[Back]:
+    """Open what a worker process needs: all recipes, each in rooms of its own."""
+    known, store = catalogue(settings), LocalStore(settings.media_dir)
+    with Workshop(settings.data_dir / "work") as workshop:
+        async with bell_and_ledger(settings) as (bell, opened):
+            tools = Toolbox(
+                work=opened,
+                bell=bell,
+                catalogue=known,
+                fetcher=fetcher(settings),
+                store=store,
+                clock=SystemClock(),
+                workshop=workshop,
+                options=worker.Options(drain=settings.drain, latency=settings.latency),
+            )
+            yield Back(
+                worker=Worker(stations(settings, known, workshop), tools),
+                janitor=tidier(settings, opened, store),
+            )
+
+
+def tidier(settings: Settings, upkeep: SqliteLedger, store: LocalStore) -> Janitor:
+    """Return the janitor of one process."""
+    deadlines = {recipe.model: recipe.deadline for recipe in settings.all_recipes}
+    options = janitor.Options(
+        unserved_after=settings.unserved_after,
+        deadline=deadlines.pop("*", janitor.Options().deadline),
+        deadlines=deadlines,
+        retention=settings.retention,
+    )
+    return Janitor(upkeep, store, SystemClock(), options)
+
+
+def stations(settings: Settings, known: Catalogue, workshop: Workshop) -> list[Station]:
+    """Make the places of work: one a recipe, and as many as wished for of the illustrator."""
+    named = {recipe.model for recipe in settings.all_recipes}
+    made = []
+    for number, recipe in enumerate(settings.all_recipes):
+        models = frozenset(known.models) - named if recipe.model == "*" else {recipe.model}
+        for slot in range(_slots(settings, recipe)):
+            room = ProcessRoom(recipe, workshop.room(f"{number}-{slot}"))
+            made.append(Station(room=room, models=frozenset(models), deadline=recipe.deadline))
+    return made
+
+
+def _slots(settings: Settings, recipe: Recipe) -> int:
+    return settings.illustrator_slots if recipe.engine == "illustrator" else 1
+
+
+def fetcher(settings: Settings) -> GuardedFetcher:
+    """Return the way in for callers' files. Only a server for loopback looks at loopback."""
+    try:
+        guard = Guard(allow_loopback=is_loopback(settings.host), allow=settings.fetch_allow_hosts)
+    except ValueError as error:
+        raise SettingsError(f"FETCH_ALLOW_HOSTS: {error}.") from None
+    return GuardedFetcher(Downloader(guard), MediaProcess())

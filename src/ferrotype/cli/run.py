@@ -75,6 +75,7 @@ async def _api(chosen: Settings, listener: socket.socket) -> None:
         if chosen.metrics_port:
             counters = listen("127.0.0.1", chosen.metrics_port)
             group.create_task(serve(build_metrics(), [counters], stop))
+        group.create_task(front.janitor.run(stop))
         await serve(_face(chosen, front, access), [listener], stop)
         stop.set()
     access.close()
@@ -94,3 +95,20 @@ def _face(chosen: Settings, front: "Front", access: Any) -> "ASGIApp":
     return app.build(
         front.service, front.keyring, front.links, front.store, front.catalogue, options, access
     )
+
+
+async def _worker(chosen: Settings) -> None:
+    from ferrotype import wiring
+    from ferrotype.worker import Stop
+
+    stop, done = Stop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.ask)
+    async with wiring.back(chosen) as back:
+        await back.janitor.round()  # what a dead worker held is ours at once
+        async with asyncio.TaskGroup() as group:
+            group.create_task(back.janitor.run(done))
+            try:
+                await back.worker.run(stop)
+            finally:
+                done.set()

@@ -1,6 +1,7 @@
 """`ferrotype serve` and `ferrotype env`: the whole service on one machine, and how to call it."""
 
 import asyncio
+import os
 import shlex
 import sys
 from typing import Annotated
@@ -13,6 +14,7 @@ from ferrotype.cli.flags import Config, DataDir, Host, LogLevel, Port, settings
 from ferrotype.cli.listen import base_url, listen
 from ferrotype.cli.output import broken, wrong
 from ferrotype.cli.presence import Presence, Taken, address
+from ferrotype.cli.supervisor import Child, supervise
 from ferrotype.settings import Settings
 
 AnyKey = Annotated[
@@ -79,15 +81,25 @@ def serve(
 
 
 def _serve(chosen: Settings, presence: Presence) -> int:
-    from ferrotype.cli.supervisor import supervise
-
     with listen(chosen.host, chosen.port) as listener:
         asyncio.run(first.prepare(chosen))
         url = base_url(chosen, listener.getsockname()[1])
         presence.announce(url)
         typer.echo(banner(chosen, url))
-        sys.stdout.flush()
-        return asyncio.run(supervise(listener, chosen.environ()))
+        return asyncio.run(supervise(children(chosen, listener.fileno())))
+
+
+def children(chosen: Settings, fd: int) -> tuple[Child, Child]:
+    """Return the two processes of a service; `fd` is the listening socket's number."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("FERROTYPE_")}
+    env |= chosen.environ()
+    if chosen.log_format == "auto" and sys.stderr.isatty():
+        env["FERROTYPE_LOG_FORMAT"] = "console"  # their own standard errors are pipes to us
+    command = (sys.executable, "-P", "-m", "ferrotype")
+    return (
+        Child(name="api", argv=(*command, "api", "--fd", str(fd)), env=env, pass_fds=(fd,)),
+        Child(name="worker", argv=(*command, "worker"), env=env),
+    )
 
 
 def banner(chosen: Settings, url: str) -> str:
