@@ -1,0 +1,140 @@
+"""The prompt card: what is set instead of a picture that would be wrong."""
+
+from collections.abc import Iterator
+
+from ferrotype.engines.illustrator.drawing import Drawing, path, rect, stops, stroke, use
+from ferrotype.engines.illustrator.flora import BLOOMS, COLOURS, LEAVES, bloom, leaf
+from ferrotype.engines.illustrator.lettering import Line, font, settable, width_of
+
+PAPERS = (
+    ("#fbf5e9", "#f1e5cf", "#4a3a2c", "#b5744a"),
+    ("#f3f6f2", "#dfe8df", "#2f4238", "#5e8a6c"),
+    ("#f6f1f4", "#e8dbe3", "#43303d", "#a8677f"),
+    ("#f1f4f8", "#d9e3ee", "#2b3950", "#5b80ab"),
+    ("#faf3e3", "#f3dfb4", "#4c3818", "#c08a2d"),
+)
+
+
+def draw(drawing: Drawing) -> Iterator[None]:
+    """Lay the paper, its border and corner flowers, then the words."""
+    paper, edge, text, accent = drawing.dice("paper").choice(PAPERS)
+    w, h = drawing.width, drawing.height
+    u = min(w, h) / 100
+    drawing.put(rect(0, 0, w, h, drawing.radial(((0, paper, 1), (1, edge, 1)), 0.5, 0.4, 0.8)))
+    for inset, wide in ((4, 0.35), (5.2, 0.14)):
+        frame = f'stroke="{accent}" stroke-width="{wide * u:.2f}"'
+        drawing.put(
+            rect(inset * u, inset * u, w - 2 * inset * u, h - 2 * inset * u, "none", 1.5 * u, frame)
+        )
+    yield
+    corners(drawing, u)
+    yield
+    words(drawing, u, text, accent)
+    yield
+
+
+def corners(drawing: Drawing, u: float) -> None:
+    """Grow a spray of flowers into two opposite corners."""
+    dice, w, h = drawing.dice("corners"), drawing.width, drawing.height
+    kinds = dice.sample(sorted(BLOOMS), 3)
+    left = dice.random() < 0.5
+    for x, y, sx, sy in ((0, 0, 1, 1), (w, h, -1, -1)) if left else ((w, 0, -1, 1), (0, h, 1, -1)):
+        for _ in range(24):
+            a, b = abs(dice.gauss(0, 9)), abs(dice.gauss(0, 9))
+            drawing.put(
+                use(
+                    leaf(drawing, dice.choice(LEAVES)),
+                    x + sx * a * u,
+                    y + sy * b * u,
+                    dice.uniform(3, 5.5) * u,
+                    dice.uniform(0, 360),
+                )
+            )
+        for _ in range(13):
+            a, b, kind = abs(dice.gauss(0, 6.5)), abs(dice.gauss(0, 6.5)), dice.choice(kinds)
+            tint = bloom(drawing, kind, dice.choice(COLOURS[kind][:3]))
+            drawing.put(
+                use(
+                    tint,
+                    x + sx * a * u,
+                    y + sy * b * u,
+                    dice.uniform(2, 3.6) * u,
+                    dice.uniform(0, 360),
+                )
+            )
+
+
+def wrap(text: str, width: float, size: int) -> list[str]:
+    """Break a text into lines that fit a width: at blanks, or between Hanzi."""
+    pieces: list[str] = []
+    for word in text.split(" "):
+        run = ""
+        for c in word:
+            if c > "\u2e7f":
+                pieces += [run, c] if run else [c]
+                run = ""
+            else:
+                run += c
+        pieces += [run + " "] if run else [" "]
+    lines, line = [], ""
+    for piece in (p for p in pieces if p):
+        while width_of(piece.strip(), size) > width and len(piece) > 1:
+            cut = next(
+                (n for n in range(len(piece) - 1, 0, -1) if width_of(piece[:n], size) <= width), 1
+            )
+            lines, line, piece = [*lines, line] if line.strip() else lines, piece[:cut], piece[cut:]
+        if (
+            line
+            and width_of((line + piece).rstrip(), size) > width
+            and piece not in "，。、；：！？）》"
+        ):
+            lines, line = [*lines, line], ""
+        line += piece
+    return [one.strip() for one in [*lines, line] if one.strip()]
+
+
+def words(drawing: Drawing, u: float, text: str, accent: str) -> None:
+    """Set the prompt as large as its box lets it, and a line of facts below."""
+    w, h = drawing.width, drawing.height
+    prompt = settable(drawing.scene.prompt)[:600] or "…"
+    wide, high = w - 26 * u, h - 46 * u if h < 1.6 * w else h - 70 * u
+    size = int(9.5 * u)
+    while size > 2.1 * u and len(wrap(prompt, wide, size)) * size * 1.5 > high:
+        size = int(size * 0.92)
+    lines = wrap(prompt, wide, size)[: max(1, int(high / (size * 1.5)))]
+    if len("".join(lines)) < len(prompt.replace(" ", "")) * 0.9:
+        lines[-1] = lines[-1][:-1].rstrip() + "…"
+    ascent = sum(font(size).getmetrics())
+    top = h * 0.485 - (len(lines) - 1) * size * 0.75
+    for k, one in enumerate(lines):
+        drawing.write(
+            Line(
+                text=one,
+                x=w / 2,
+                y=top + k * size * 1.5,
+                width=wide * 1.02,
+                height=size,
+                colour=text,
+                level=ascent,
+            )
+        )
+    y = min(h - 14 * u, top + (len(lines) - 0.2) * size * 1.5 + 3 * u)
+    drawing.put(
+        stroke(
+            f"M{w / 2 - 9 * u:.1f} {y:.1f}H{w / 2 - 2 * u:.1f}M{w / 2 + 2 * u:.1f} {y:.1f}H{w / 2 + 9 * u:.1f}",
+            accent,
+            0.25 * u,
+        )
+    )
+    drawing.put(
+        path(
+            f"M{w / 2:.1f} {y - u:.1f}l{u:.1f} {u:.1f}l{-u:.1f} {u:.1f}l{-u:.1f} {-u:.1f}Z", accent
+        )
+    )
+    facts = f"{settable(drawing.model)[:60]}  ·  {drawing.width} × {drawing.height}  ·  seed {drawing.seed}"
+    drawing.write(
+        Line(text=facts, x=w / 2, y=h - 9.2 * u, width=w - 40 * u, height=2.5 * u, colour=accent)
+    )
+
+
+__all__ = ["draw", "stops", "wrap"]

@@ -1,0 +1,202 @@
+"""Puts a landscape's subjects in their places: feet on their shadow, boats on their waterline."""
+
+import random
+from typing import TYPE_CHECKING
+
+from ferrotype.engines.illustrator import figures
+from ferrotype.engines.illustrator.drawing import Drawing, ellipse, group, stroke, use
+from ferrotype.engines.illustrator.flora import COLOURS
+from ferrotype.engines.illustrator.scene import Subject
+from ferrotype.engines.illustrator.sprites import place, sprite
+from ferrotype.engines.illustrator.trees import tree
+
+if TYPE_CHECKING:
+    from ferrotype.engines.illustrator.landscape import Ground
+
+# height in units in the foreground
+ANIMALS = {
+    "cat": 20, "black-cat": 20, "dog": 21, "rabbit": 15, "horse": 30, "cow": 26, "ewe": 21, "pig": 18,
+    "goat": 22, "deer": 29, "rooster": 15, "elephant": 34, "camel": 32, "giraffe": 40, "zebra": 28,
+    "llama": 29, "flamingo": 24, "turtle": 11, "penguin": 18, "car": 21, "tractor": 24, "snowman": 24,
+    "duck": 13, "swan": 17,
+}  # fmt: skip
+BUILT = {"house": 24.0, "castle": 34.0, "lighthouse": 34.0, "windmill": 30.0, "tent": 15.0}
+TREES = {"tree": 30.0, "pine": 32.0, "cherry": 30.0, "palm": 30.0, "cactus": 18.0}
+ALOFT = {"balloon": 11.0, "hot-air-balloon": 19.0, "bird": 4.5, "butterfly": 3.6, "kite": 12.0}
+AFLOAT = {"sailboat": 20.0, "rowboat": 11.0, "duck": 8.0, "swan": 11.0}
+
+
+def dyes(named: list[Subject], kind: str) -> list[str]:
+    """Return the tints of a flower: the colour asked for, else its own."""
+    for subject in named:
+        if subject.colour and subject.concept in (kind, "flower"):
+            return [figures.DYES[subject.colour]]
+    return list(COLOURS[kind][:3])
+
+
+def spread(dice: random.Random, count: int, low: float, high: float) -> list[float]:
+    """Return `count` places between two, evenly with a little chance, from left to right."""
+    step = (high - low) / count
+    return [low + (k + 0.5 + dice.uniform(-0.16, 0.16)) * step for k in range(count)]
+
+
+def figure(drawing: Drawing, subject: Subject, dice: random.Random) -> str | None:
+    """Define what is drawn by our own hand; None for what the art pack has."""
+    dye = figures.DYES.get(subject.colour or "")
+    plain = {"lighthouse": figures.lighthouse, "windmill": figures.windmill, "sailboat": figures.sailboat,
+             "rowboat": figures.rowboat, "balloon": figures.balloon, "bird": figures.bird,
+             "butterfly": figures.butterfly}  # fmt: skip
+    if subject.concept in plain:
+        return plain[subject.concept](drawing, dye)
+    if subject.concept == "house":
+        return figures.house(drawing, dye, dice)
+    if subject.concept == "hot-air-balloon":
+        return figures.hot_air_balloon(drawing, dye, dice)
+    if subject.concept in ("tree", "pine", "cherry"):
+        return tree(drawing, subject.concept, 0.0, dice)
+    return None
+
+
+def stand(
+    drawing: Drawing, subject: Subject, x: float, foot: float, high: float, dice: random.Random
+) -> None:
+    """Stand one subject on the ground with its contact shadow."""
+    wide = high * (0.42 if subject.concept in ANIMALS else 0.55)
+    drawing.put(
+        drawing.shade(
+            x + high * 0.06, foot - high * 0.005, wide, high * 0.075, drawing.ink.shadow * 1.9
+        )
+    )
+    symbol = figure(drawing, subject, dice)
+    if symbol:
+        drawing.put(use(symbol, x, foot, high / 10, 0, dice.random() < 0.5))
+        return
+    names = {"car": "automobile", "palm": "palm-tree"}
+    dye = figures.DYES.get(subject.colour or "")
+    art = sprite(drawing, names.get(subject.concept, subject.concept), dye)
+    place(drawing, art, x, foot, high, dice.random() < 0.5)
+
+
+def ashore(drawing: Drawing, ground: "Ground") -> None:
+    """Place buildings on the middle ground, trees at the sides, animals in the foreground."""
+    h, w, u, dice = drawing.height, drawing.width, ground.u, drawing.dice("ashore")
+    span = max(0.0, h - ground.shore) or (h - ground.horizon)
+    placed: list[tuple[float, float, Subject, float]] = []
+    side = dice.choice((-1, 1))
+    for subject in drawing.scene.subjects:
+        name = subject.concept
+        if name in BUILT:
+            low, high = (
+                (0.08, 0.92) if subject.count > 2 else ((0.52, 0.96) if side > 0 else (0.04, 0.48))
+            )
+            size = BUILT[name] * u * (0.7 if subject.count > 2 else 1.0)
+            placed += [
+                (span * 0.3, x, subject, size)
+                for x in spread(dice, subject.count, low * w, high * w)
+            ]
+            side = -side
+        elif name in TREES and subject.count <= 8:
+            low, high = (
+                (0.02, 0.98) if subject.count > 2 else ((0.03, 0.4) if side > 0 else (0.6, 0.97))
+            )
+            placed += [
+                (span * 0.42, x, subject, TREES[name] * u * dice.uniform(0.9, 1.1))
+                for x in spread(dice, subject.count, low * w, high * w)
+            ]
+        elif name in ANIMALS and not (name in AFLOAT and drawing.scene.water):
+            size = (
+                ANIMALS[name]
+                * u
+                * (0.72 if subject.small else 1.0)
+                * min(1.0, (2.4 / max(1, subject.count)) ** 0.45)
+            )
+            for k, x in enumerate(spread(dice, subject.count, 0.14 * w, 0.86 * w)):
+                placed.append(
+                    (span * (0.62 + 0.14 * (k % 2)), x, subject, size * (1 + 0.1 * (k % 2)))
+                )
+    for deep, x, subject, size in sorted(placed, key=lambda p: p[0]):
+        stand(drawing, subject, x, h - span + deep, size, dice)
+
+
+def aloft(drawing: Drawing, ground: "Ground") -> None:
+    """Let balloons, kites and birds fly, clear of the horizon and of each other."""
+    w, u, dice = drawing.width, ground.u, drawing.dice("aloft")
+    for subject in drawing.scene.subjects:
+        size = ALOFT.get(subject.concept)
+        if size is None:
+            continue
+        count = subject.count if subject.concept != "bird" else max(subject.count, 4)
+        for k, x in enumerate(spread(dice, count, 0.1 * w, 0.9 * w)):
+            scale = size * u * dice.uniform(0.8, 1.15)
+            low = ground.horizon * (0.86 if subject.concept == "butterfly" else 0.62)
+            y = max(
+                scale * 0.75,
+                low * (0.3 + 0.36 * ((k * 2 + subject.count) % 3)) + dice.uniform(-2, 2) * u,
+            )
+            symbol = figure(drawing, subject, dice)
+            if symbol:
+                drawing.put(use(symbol, x, y, scale / 10, dice.uniform(-5, 5)))
+            else:
+                place(
+                    drawing,
+                    sprite(drawing, subject.concept, figures.DYES.get(subject.colour or "")),
+                    x,
+                    y + scale / 2,
+                    scale,
+                )
+
+
+def afloat(drawing: Drawing, ground: "Ground") -> None:
+    """Set boats and swimmers on the water, each with its mirror image and a wake line."""
+    w, u, dice = drawing.width, ground.u, drawing.dice("afloat")
+    deep = min(drawing.height, ground.shore) - ground.horizon
+    for subject in drawing.scene.subjects:
+        size = AFLOAT.get(subject.concept)
+        if size is None or deep <= 0:
+            continue
+        for k, x in enumerate(spread(dice, subject.count, 0.16 * w, 0.84 * w)):
+            line = ground.horizon + deep * (
+                0.44 + 0.14 * (k % 3) / max(1, min(2, subject.count - 1))
+            )
+            high = (
+                size * u * (0.82 + 0.2 * (k % 2)) * min(1.0, (2.5 / max(1, subject.count)) ** 0.4)
+            )
+            float_one(drawing, subject, x, line, high, dice)
+
+
+def float_one(
+    drawing: Drawing, subject: Subject, x: float, line: float, high: float, dice: random.Random
+) -> None:
+    """Draw one thing on the water at its waterline."""
+    symbol, flip = figure(drawing, subject, dice), dice.random() < 0.5
+    start = len(drawing.parts)
+    if symbol:
+        drawing.put(use(symbol, x, line, high / 10, 0, flip))
+    else:
+        place(
+            drawing,
+            sprite(drawing, subject.concept, figures.DYES.get(subject.colour or "")),
+            x,
+            line + high * 0.06,
+            high,
+            flip,
+        )
+    thing = "".join(drawing.parts[start:])
+    del drawing.parts[start:]
+    mirror = group(
+        thing,
+        f'transform="translate(0 {line * 1.72 + high * 0.02:.1f}) scale(1 -.72)" opacity="0.3"',
+    )
+    drawing.put(
+        mirror, ellipse(x, line, high * 0.46, high * 0.03, "#14384c", 'opacity="0.35"'), thing
+    )
+    for k in range(4):
+        wide, y = high * (0.5 - 0.08 * k), line + high * (0.05 + 0.055 * k)
+        drawing.put(
+            stroke(
+                f"M{x - wide:.1f} {y:.1f}q{wide:.1f} {high * 0.03:.1f} {2 * wide:.1f} 0",
+                "#ffffff",
+                high * 0.012,
+                'opacity="0.5"',
+            )
+        )

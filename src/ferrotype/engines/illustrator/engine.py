@@ -1,0 +1,65 @@
+"""The engine: reads a job's prompt, draws its pictures, and says in each file what it did."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from ferrotype.engines.illustrator import card, landscape, lettering, reference, shop, styles
+from ferrotype.engines.illustrator.drawing import Drawing
+from ferrotype.engines.illustrator.provenance import save
+from ferrotype.engines.illustrator.reader import read
+from ferrotype.engines.illustrator.scene import Scene
+from ferrotype.media import Output
+from ferrotype.ports.engine import Bench, EngineRefusal, Job
+
+SIDES = range(256, 4097)
+TEMPLATES = {"shop": shop.draw, "landscape": landscape.draw, "card": card.draw}
+MARK = "Drawn by Ferrotype"
+
+
+class Illustrator:
+    """Draws on the CPU. `concurrency`: how many jobs one process draws at once."""
+
+    def __init__(self, concurrency: int = 1) -> None:
+        self.concurrency = concurrency
+
+    async def run(self, job: Job, bench: Bench) -> Sequence[Output]:
+        """Draw `job.n` pictures, the i-th with `seed + i`; none are drawn after a stop."""
+        width, height = job.size
+        if width not in SIDES or height not in SIDES:
+            message = f"The illustrator draws sides of 256 to 4096 pixels, not {width}*{height}."
+            raise EngineRefusal("InvalidParameter", message)
+        return await asyncio.to_thread(self.draw_all, job, bench)
+
+    def draw_all(self, job: Job, bench: Bench) -> list[Output]:
+        """Draw one picture after the other, in this thread."""
+        scene = read(job.prompt, job.negative, str(job.fields.get("style") or ""))
+        outputs = []
+        for i in range(job.n):
+            if bench.stopping.is_set():
+                break
+            picture = self.picture(job, scene, job.seed + i, bench)
+            path = bench.workdir / f"{i}.png"
+            save(picture, path, job, scene, job.seed + i)
+            outputs.append(
+                Output(path=str(path), type="image/png", width=picture.width, height=picture.height)
+            )
+            bench.progress((i + 1) / job.n, i + 1, job.n)
+        return outputs
+
+    def picture(self, job: Job, scene: Scene, seed: int, bench: Bench) -> Image.Image:
+        """Draw one picture: shapes, style, then the caller's reference and the mark."""
+        drawing = Drawing(scene, *job.size, seed, job.model)
+        for _ in TEMPLATES[scene.template](drawing):
+            if bench.stopping.is_set():
+                break
+        picture = drawing.render()
+        if scene.template != "card":
+            picture = styles.apply(picture, scene.style, seed)
+        if files := job.inputs.get("ref_img"):
+            picture = reference.apply(picture, Path(files[0].path), job.fields, seed)
+        if job.fields.get("watermark"):
+            lettering.stamp(picture, MARK)
+        return picture

@@ -1,0 +1,359 @@
+"""Open country: sky, ranges, water with its reflections, land in folds, and a foreground."""
+
+import math
+import random
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from ferrotype.engines.illustrator import cast, sky
+from ferrotype.engines.illustrator.drawing import (
+    Drawing,
+    circle,
+    ellipse,
+    group,
+    path,
+    points,
+    rect,
+    stops,
+    stroke,
+    use,
+)
+from ferrotype.engines.illustrator.flora import COLOURS, bloom
+from ferrotype.engines.illustrator.light import dark, mix, pale
+from ferrotype.engines.illustrator.trees import tree, wood
+
+Line = list[tuple[float, float]]
+LAND = {
+    "meadow": {"spring": "#8cc25f", "summer": "#79b454", "autumn": "#c0a552", "winter": "#eef3f8"},
+    "beach": {"": "#ecd5a4"},
+    "desert": {"": "#e3b473"},
+    "snowfield": {"": "#eff4f9"},
+}
+
+
+class Ground(Struct, frozen=True, kw_only=True):
+    """The lie of the land, in pixels: horizon, near shore (or horizon), and the unit."""
+
+    horizon: float
+    shore: float
+    u: float
+    sun: float
+    land: str
+
+
+def survey(drawing: Drawing) -> Ground:
+    """Choose horizon and shore for the picture's ratio."""
+    w, h, scene = drawing.width, drawing.height, drawing.scene
+    tall = min(1.0, max(0.0, (h / w - 1) / 2))
+    horizon = h * (0.47 + 0.1 * tall + drawing.dice("horizon").uniform(-0.03, 0.03))
+    wet = scene.water in ("lake", "sea", "water") or scene.ground == "beach"
+    part = {"lake": 0.52, "water": 0.52}.get(scene.water, 0.5 if scene.ground == "beach" else 1.2)
+    kind = LAND[scene.ground]
+    return Ground(
+        horizon=horizon, shore=horizon + (h - horizon) * part if wet else horizon,
+        u=min(w, h * 1.25) / 100, sun=w * 0.3, land=kind.get(scene.season) or next(iter(kind.values())),
+    )  # fmt: skip
+
+
+def draw(drawing: Drawing) -> Iterator[None]:
+    """Draw the scene from back to front, pausing after each layer."""
+    ground = survey(drawing)
+    sun, _ = sky.heaven(drawing, ground.horizon)
+    yield
+    start = len(drawing.parts)
+    ranges(drawing, ground)
+    far = "".join(drawing.parts[start:])
+    yield
+    if ground.shore > ground.horizon:
+        water(drawing, ground, far, sun)
+        yield
+    cast.afloat(drawing, ground)
+    land(drawing, ground)
+    yield
+    cast.aloft(drawing, ground)
+    cast.ashore(drawing, ground)
+    yield
+    foreground(drawing, ground)
+    sky.weather(drawing)
+    yield
+
+
+def ridge(dice: random.Random, w: float, base: float, high: float, peaks: int) -> Line:
+    """Return the outline of a range, from left to right: sharp peaks by midpoint displacement."""
+    line: Line = [(-20, base - high * dice.uniform(0.2, 0.6))]
+    for k in range(peaks):
+        x = (k + 0.5 + dice.uniform(-0.25, 0.25)) / peaks * w
+        line.append((x, base - high * dice.uniform(0.62, 1)))
+        line.append(((k + 1) / peaks * w, base - high * dice.uniform(0.12, 0.4)))
+    line[-1] = (w + 20, line[-1][1])
+    for rough in (0.16, 0.08, 0.04):
+        finer: Line = [line[0]]
+        for (x1, y1), (x2, y2) in zip(line, line[1:], strict=False):
+            finer.append(((x1 + x2) / 2, (y1 + y2) / 2 + dice.uniform(-rough, rough) * high))
+            finer.append((x2, y2))
+        line = finer
+    return line
+
+
+def fold(dice: random.Random, w: float, base: float, high: float, waves: float) -> Line:
+    """Return the outline of a soft fold of land, from left to right."""
+    a, b = dice.uniform(0, 6.283), dice.uniform(0, 6.283)
+    return [
+        (
+            x,
+            base
+            - high
+            * (
+                0.5
+                + 0.38 * math.sin(x / w * waves * 6.283 + a)
+                + 0.12 * math.sin(x / w * waves * 15 + b)
+            ),
+        )
+        for x in (w * k / 36 for k in range(-1, 38))
+    ]
+
+
+def down(line: Line, floor: float) -> str:
+    """Close an outline down to a floor."""
+    return points([*line, (line[-1][0], floor), (line[0][0], floor)])
+
+
+def ranges(drawing: Drawing, ground: Ground) -> None:
+    """Raise what stands at the horizon: mountains, hills, a forest, or low far shores."""
+    scene, dice, w, base = drawing.scene, drawing.dice("ranges"), drawing.width, ground.horizon + 1
+    reach = min(base * 0.62, ground.u * 42)
+    if scene.backdrop == "mountains":
+        for k, (high, far) in enumerate(((0.98, 0.55), (0.7, 0.34))):
+            count = max(2, round(w / ground.u / (34 - 6 * k)))
+            mountain(drawing, ridge(dice, w, base, reach * high, count), base, far, dice)
+    open_sea = scene.water == "sea" or scene.ground == "beach"
+    if not open_sea or scene.backdrop == "hills":
+        dune = scene.ground == "desert"
+        for high, far in ((0.26, 0.5), (0.15, 0.3)):
+            line = fold(dice, w, base, reach * high, 1.3 + w / ground.u / 160)
+            tone = "#d9a870" if dune else mix("#5f8f70", ground.land, 0.3)
+            paint = drawing.linear(
+                stops(drawing.ink(pale(tone, 0.12), far), drawing.ink(tone, far + 0.12))
+            )
+            drawing.put(path(down(line, base), paint))
+        if not dune:
+            edge = fold(dice, w, base, reach * 0.05, 2)
+            tall = ground.u * (9 if scene.backdrop == "forest" else 4.2)
+            if scene.backdrop == "forest":
+                drawing.put(
+                    wood(drawing, [(x, y - tall * 0.3) for x, y in edge], tall * 1.2, 0.45, dice)
+                )
+            drawing.put(
+                wood(drawing, edge, tall, 0.22, dice),
+                rect(
+                    0, base - ground.u * 0.7, w, ground.u, drawing.ink(dark(ground.land, 0.2), 0.25)
+                ),
+            )
+
+
+def mountain(drawing: Drawing, line: Line, base: float, far: float, dice: random.Random) -> None:
+    """Draw a range: body, shaded eastern faces, snow above a ragged line."""
+    ink = drawing.ink
+    top = min(y for _, y in line)
+    body = drawing.linear(
+        stops(ink("#7f8fae", far), ink("#6c86a0", far), ink("#7fa093", min(1, far + 0.25)))
+    )
+    drawing.put(path(down(line, base), body))
+    white, blue = ink("#fbfdff", far * 0.4), ink("#b9cbe2", far * 0.5)
+    for k in range(1, len(line) - 1):
+        x, y = line[k]
+        if not (y < line[k - 1][1] and y < line[k + 1][1]) or base - y < (base - top) * 0.42:
+            continue
+        deep = (base - y) * dice.uniform(0.3, 0.42)
+        left, right = slope(line, k, -1, y + deep), slope(line, k, 1, y + deep)
+        foot = (x + (right[-1][0] - x) * 0.3, base)
+        drawing.put(
+            path(
+                points([(x, y), *slope(line, k, 1, base - (base - y) * 0.12), foot]),
+                ink("#4c5f84", far),
+                'opacity="0.34"',
+            )
+        )
+        ragged = [
+            (
+                right[-1][0] + (left[-1][0] - right[-1][0]) * t / 6,
+                y + deep * (0.98 if t % 2 else 0.66),
+            )
+            for t in range(1, 6)
+        ]
+        drawing.put(path(points([(x, y), *right, *ragged, *reversed(left)]), white))
+        drawing.put(
+            path(points([(x, y), *right, *ragged[:2], (x + deep * 0.1, y + deep * 0.5)]), blue)
+        )
+
+
+def slope(line: Line, k: int, step: int, floor: float) -> Line:
+    """Return the outline from peak `k` in a direction, down to a floor or the next rise."""
+    found: Line = []
+    while (
+        0 < k + step < len(line) - 1
+        and line[k + step][1] > line[k][1]
+        and line[k + step][1] < floor
+    ):
+        k += step
+        found.append(line[k])
+    return found or [(line[k][0] + step, line[k][1] + 1)]
+
+
+def water(drawing: Drawing, ground: Ground, far: str, sun: float) -> None:
+    """Lay the water: the sky's colours upside down, the far shore mirrored, ripples, a light path."""
+    w, y, low = drawing.width, ground.horizon, min(drawing.height, ground.shore + 4 * ground.u)
+    ink, dice = drawing.ink, drawing.dice("water")
+    tones = [
+        mix(c, ink("#2c6f92"), 0.3 + 0.14 * k) for k, c in enumerate(reversed(drawing.ink.sky))
+    ]
+    drawing.put(rect(0, y, w, low - y, drawing.linear(stops(*tones))))
+    box = drawing.clip(rect(0, y, w, low - y, "#fff"))
+    mirror = group(far, f'transform="translate(0 {2 * y:.1f}) scale(1 -1)" opacity="0.5"')
+    drawing.put(group(mirror, box))
+    if drawing.scene.weather in ("clear", "snow"):
+        glint = drawing.radial(((0, drawing.ink.sun, 0.8), (1, drawing.ink.sun, 0)))
+        for k in range(46):
+            part = ((k + 0.5) / 46) ** 1.5
+            wide = ground.u * (1.2 + 7 * part) * dice.uniform(0.4, 1.1)
+            at = sun + dice.gauss(0, ground.u * (0.6 + 3.4 * part))
+            drawing.put(
+                ellipse(at, y + (low - y) * part, wide, ground.u * (0.1 + 0.28 * part), glint)
+            )
+    for k in range(90):
+        part = ((k + dice.random()) / 90) ** 1.4
+        x, wide = dice.random() * w, ground.u * (1.5 + 9 * part) * dice.uniform(0.5, 1.4)
+        tone = "#ffffff" if dice.random() < 0.6 else ink("#1f5674")
+        line = f"M{x - wide:.1f} {y + (low - y) * part:.1f}q{wide:.1f} {-ground.u * (0.1 + 0.5 * part):.1f} {2 * wide:.1f} 0"
+        drawing.put(
+            stroke(line, tone, ground.u * (0.1 + 0.2 * part), f'opacity="{0.12 + 0.2 * part:.2f}"')
+        )
+    haze = drawing.linear(((0, drawing.ink.haze, 0.65), (1, drawing.ink.haze, 0)))
+    drawing.put(rect(0, y, w, (low - y) * 0.22, haze))
+
+
+def land(drawing: Drawing, ground: Ground) -> None:
+    """Lay the near land in folds, each nearer one deeper in colour; a river where one is asked."""
+    w, h, dice, ink = drawing.width, drawing.height, drawing.dice("land"), drawing.ink
+    if ground.shore > h:
+        return
+    shore = ground.shore > ground.horizon
+    top, span = ground.shore, h - ground.shore
+    steps = (
+        ((0.06, 0.1, 0.0), (0.42, 0.16, 0.0))
+        if shore
+        else ((0.03, 0.05, 0.26), (0.2, 0.12, 0.12), (0.5, 0.16, 0.0))
+    )
+    for k, (at, high, far) in enumerate(steps):
+        line = fold(dice, w, top + span * at, span * high, 0.7 + 0.25 * k)
+        tone = dark(ground.land, 0.03 * k)
+        if k == 0 and shore:
+            wash = [(x, y - ground.u * 0.7) for x, y in line]
+            drawing.put(path(down(wash, h), "#ffffff", 'opacity="0.55"'))
+        lip = pale(tone, 0.2) if drawing.scene.ground != "beach" or k else dark(tone, 0.16)
+        drawing.put(
+            path(
+                down(line, h + 2),
+                drawing.linear(
+                    (
+                        (0, ink(lip, far), 1),
+                        (0.2, ink(tone, far), 1),
+                        (1, ink(dark(tone, 0.16), far), 1),
+                    )
+                ),
+            )
+        )
+        if k == 0 and drawing.scene.water == "river":
+            river(drawing, ground, top + span * at)
+        if k < len(steps) - 1:
+            copse(drawing, ground, line, far, dice)
+
+
+def river(drawing: Drawing, ground: Ground, top: float) -> None:
+    """Wind a river from the horizon to the lower edge."""
+    w, h = drawing.width, drawing.height
+    side = drawing.dice("river").choice((-1, 1))
+    left, right = [], []
+    for k in range(25):
+        part = k / 24
+        mid = w * 0.5 + side * w * 0.2 * math.sin(part * 5.2) * (0.25 + part)
+        half = ground.u * (0.7 + 17 * part**1.7)
+        y = top + (h - top) * part**1.25
+        left.append((mid - half, y))
+        right.append((mid + half, y))
+    tones = [mix(c, drawing.ink("#3a86a8"), 0.3) for c in reversed(drawing.ink.sky)]
+    bank = f'stroke="{drawing.ink(dark(ground.land, 0.3))}" stroke-width="{ground.u * 0.8:.1f}"'
+    drawing.put(path(points([*left, *reversed(right)]), drawing.linear(stops(*tones)), bank))
+
+
+def copse(drawing: Drawing, ground: Ground, line: Line, far: float, dice: random.Random) -> None:
+    """Set a few trees on a fold, never in its middle, where the subjects stand."""
+    scene, w = drawing.scene, drawing.width
+    if scene.ground in ("desert", "beach") or "tree" in scene.absent:
+        return
+    firs = scene.backdrop in ("mountains", "forest") or scene.season == "winter"
+    kind = "pine" if firs else "tree"
+    n = max(3, round(w / ground.u / 22)) + (4 if scene.backdrop == "forest" else 0)
+    symbols = [tree(drawing, kind, far, dice) for _ in range(2)]
+    for _ in range(n):
+        part = dice.choice((dice.uniform(0.0, 0.26), dice.uniform(0.74, 1.0)))
+        x, y = line[min(len(line) - 1, 1 + int(part * 36))]
+        high = ground.u * dice.uniform(0.8, 1.25) * (1.45 - far * 2.2)
+        drawing.put(drawing.shade(x + high, y, high * 3, high * 0.4, 0.25))
+        drawing.put(use(dice.choice(symbols), x, y + high * 0.2, high, 0, dice.random() < 0.5))
+
+
+def foreground(drawing: Drawing, ground: Ground) -> None:
+    """Grow grass and flowers along the lower edge, or scatter shells, stones, ripples of sand."""
+    w, h, dice, ink, u = drawing.width, drawing.height, drawing.dice("grass"), drawing.ink, ground.u
+    if ground.shore > h:
+        return
+    if drawing.scene.ground != "meadow":
+        for _ in range(26):
+            x, y = dice.random() * w, h - dice.random() ** 1.5 * (h - ground.shore) * 0.5
+            drawing.put(
+                stroke(
+                    f"M{x:.1f} {y:.1f}q{3 * u:.1f} {-u * 0.8:.1f} {7 * u:.1f} 0",
+                    ink(dark(ground.land, 0.14)),
+                    u * 0.2,
+                    'opacity="0.6"',
+                )
+            )
+        return
+    for row in range(4):
+        tone = ink(mix(dark(ground.land, 0.32), pale(ground.land, 0.1), row / 4))
+        d = ""
+        for _ in range(int(w / u * 1.3)):
+            x = dice.random() * w
+            y = h - (h - ground.shore) * (0.34 - 0.11 * row) * dice.random() + u
+            tall, lean = u * dice.uniform(1.4, 3.4) * (0.6 + row * 0.22), u * dice.uniform(-1, 1)
+            d += f"M{x - u * 0.16:.1f} {y:.1f}Q{x:.1f} {y - tall * 0.6:.1f} {x + lean:.1f} {y - tall:.1f}Q{x + u * 0.2:.1f} {y - tall * 0.5:.1f} {x + u * 0.18:.1f} {y:.1f}Z"
+        drawing.put(path(d, tone))
+        wildflowers(drawing, ground, row, dice)
+
+
+def wildflowers(drawing: Drawing, ground: Ground, row: int, dice: random.Random) -> None:
+    """Strew flowers through the grass: those the prompt names, else a few wild ones."""
+    scene, w, h, u = drawing.scene, drawing.width, drawing.height, ground.u
+    if "flower" in scene.absent or scene.season == "winter":
+        return
+    named = [s for s in scene.subjects if s.concept in (*COLOURS, "flower")]
+    kinds = [s.concept for s in named if s.concept in COLOURS] or ["daisy", "poppy", "hydrangea"]
+    lush = bool(named)
+    symbols = [bloom(drawing, kind, c, 0.05) for kind in kinds for c in cast.dyes(named, kind)]
+    for _ in range(int(w / u * (0.55 if lush else 0.13))):
+        deep = dice.random()
+        x, y = (
+            dice.random() * w,
+            h - (h - ground.shore) * ((0.62 if lush else 0.36) - 0.1 * row) * deep,
+        )
+        size = u * (1.5 - 0.95 * deep) * (1.0 if lush else 0.75)
+        stem = f"M{x:.1f} {y + size * 3:.1f}Q{x + u * 0.2:.1f} {y + size:.1f} {x:.1f} {y:.1f}"
+        drawing.put(
+            stroke(stem, drawing.ink(dark(ground.land, 0.35)), u * 0.16),
+            use(dice.choice(symbols), x, y, size, dice.uniform(-20, 20)),
+        )
+
+
+__all__ = ["Ground", "circle", "draw"]

@@ -1,0 +1,122 @@
+"""The light of a scene: how each colour looks at this time of day and in this weather."""
+
+from msgspec import Struct
+
+from ferrotype.engines.illustrator.scene import Scene
+
+RGB = tuple[float, float, float]
+
+
+def rgb(colour: str) -> RGB:
+    """Turn "#rrggbb" into three numbers from 0 to 255."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def hexed(colour: RGB) -> str:
+    """Turn three numbers into "#rrggbb", clipped."""
+    return "#" + "".join(f"{min(255, max(0, round(part))):02x}" for part in colour)
+
+
+def mix(one: str, other: str, part: float) -> str:
+    """Blend two colours; `part` 0 is the first, 1 the second."""
+    a, b = rgb(one), rgb(other)
+    return hexed(
+        (a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part, a[2] + (b[2] - a[2]) * part)
+    )
+
+
+def dark(colour: str, part: float) -> str:
+    """Deepen a colour towards a cool shadow."""
+    return mix(colour, "#1c1830", part)
+
+
+def pale(colour: str, part: float) -> str:
+    """Lift a colour towards a warm white."""
+    return mix(colour, "#fff8ea", part)
+
+
+class Light(Struct, frozen=True, kw_only=True):
+    """Ambient light (factors of red, green, blue), sky from top to horizon, haze, and the sun."""
+
+    ambient: RGB
+    sky: tuple[str, ...]
+    haze: str
+    sun: str
+    cloud: tuple[str, str]
+    lamps: float
+    shadow: float = 0.28
+
+    def __call__(self, colour: str, far: float = 0.0) -> str:
+        """Show a colour in this light, lost in the haze by the part `far`."""
+        part, ambient = rgb(colour), self.ambient
+        lit = hexed((part[0] * ambient[0], part[1] * ambient[1], part[2] * ambient[2]))
+        return mix(lit, self.haze, far) if far else lit
+
+
+LIGHTS = {
+    "dawn": Light(
+        ambient=(0.98, 0.90, 0.92),
+        sky=("#7f9fd0", "#c3b6d8", "#f7c9bd", "#ffe3b8"),
+        haze="#f3cfc4",
+        sun="#fff2c9",
+        cloud=("#fff1e4", "#e9b9bd"),
+        lamps=0.55,
+    ),
+    "day": Light(
+        ambient=(1.0, 1.0, 1.0),
+        sky=("#4f9fe0", "#84c2ee", "#bfe2f5", "#e9f5f3"),
+        haze="#c9e3ee",
+        sun="#fff6cf",
+        cloud=("#ffffff", "#d3e4f0"),
+        lamps=0.25,
+    ),
+    "sunset": Light(
+        ambient=(0.96, 0.80, 0.80),
+        sky=("#4b4f93", "#9a66a3", "#ee8b7d", "#ffc978"),
+        haze="#eba28f",
+        sun="#fff0b8",
+        cloud=("#ffc9a0", "#b0719a"),
+        lamps=0.8,
+        shadow=0.34,
+    ),
+    "evening": Light(
+        ambient=(0.66, 0.62, 0.82),
+        sky=("#26305f", "#4a4f8c", "#8a6d9f", "#d99a8d"),
+        haze="#7d72a0",
+        sun="#ffe3ae",
+        cloud=("#8d83b5", "#54548a"),
+        lamps=1.0,
+        shadow=0.36,
+    ),
+    "night": Light(
+        ambient=(0.40, 0.46, 0.72),
+        sky=("#0b1130", "#141d4a", "#232f6a", "#3c4a86"),
+        haze="#2c3a70",
+        sun="#f6f1d5",
+        cloud=("#3b477f", "#222c5c"),
+        lamps=1.0,
+        shadow=0.42,
+    ),
+}
+
+OVERCAST = {"rain": 0.62, "snow": 0.5, "cloudy": 0.5, "storm": 0.85, "fog": 0.55}
+
+
+def light_of(scene: Scene) -> Light:
+    """Choose the light of a scene from its time of day and its weather."""
+    clear = LIGHTS[scene.time]
+    veil = OVERCAST.get(scene.weather, 0.0)
+    if not veil:
+        return clear
+    grey = {"night": "#262d4b", "evening": "#5a5c7d"}.get(scene.time, "#aab7c4")
+    dim = 1 - 0.16 * veil
+    red, green, blue = clear.ambient
+    return Light(
+        ambient=(red * dim, green * dim * 1.01, min(1.0, blue * dim * 1.06)),
+        sky=tuple(mix(colour, grey, veil) for colour in clear.sky),
+        haze=mix(clear.haze, grey, veil * 0.8),
+        sun=clear.sun,
+        cloud=(mix(clear.cloud[0], grey, veil * 0.7), mix(clear.cloud[1], dark(grey, 0.2), veil)),
+        lamps=max(clear.lamps, 0.75),
+        shadow=clear.shadow * 0.6,
+    )

@@ -1,0 +1,128 @@
+"""Sky by the hour: sun or moon, stars, clouds; and what falls from it."""
+
+import random
+
+from ferrotype.engines.illustrator.drawing import (
+    Drawing,
+    circle,
+    ellipse,
+    group,
+    path,
+    rect,
+    stops,
+    stroke,
+)
+from ferrotype.engines.illustrator.light import mix
+
+
+def heaven(drawing: Drawing, horizon: float) -> tuple[float, float]:
+    """Paint the sky down to the horizon; return where the sun or moon stands."""
+    scene, dice = drawing.scene, drawing.dice("sky")
+    w = drawing.width
+    drawing.put(rect(0, 0, w, horizon + 2, drawing.linear(stops(*drawing.ink.sky))))
+    side = dice.choice((0.24, 0.3, 0.7, 0.76))
+    x, y = (
+        w * side,
+        horizon * {"day": 0.24, "night": 0.26, "dawn": 0.78, "sunset": 0.8}.get(scene.time, 0.7),
+    )
+    if scene.time in ("night", "evening") and scene.weather in ("clear", "snow"):
+        stars(drawing, horizon, dice)
+    if scene.weather in ("clear", "snow", "wind"):
+        luminary(drawing, x, y, min(w, horizon * 1.6))
+    clouds(drawing, horizon, dice)
+    return x, y
+
+
+def luminary(drawing: Drawing, x: float, y: float, reach: float) -> None:
+    """Hang the sun, or the moon with its seas."""
+    night = drawing.scene.time in ("night", "evening")
+    r = reach * (0.052 if night else 0.048)
+    sun = drawing.ink.sun
+    drawing.put(drawing.glow(x, y, r * 8, sun, 0.55 if night else 0.75))
+    drawing.put(circle(x, y, r, drawing.radial(stops("#fffdf2", sun), 0.4, 0.4, 0.7)))
+    if night:
+        for dx, dy, size in (
+            (-0.3, -0.2, 0.22),
+            (0.25, 0.1, 0.3),
+            (-0.1, 0.42, 0.17),
+            (0.3, -0.45, 0.12),
+        ):
+            drawing.put(circle(x + dx * r, y + dy * r, size * r, "#d9d3b4", 'opacity="0.5"'))
+
+
+def stars(drawing: Drawing, horizon: float, dice: random.Random) -> None:
+    """Scatter stars, fewer towards the horizon."""
+    unit = min(drawing.width, drawing.height) / 1000
+    many = 150 if drawing.scene.time == "night" else 50
+    for _ in range(many):
+        x, y = dice.random() * drawing.width, dice.random() ** 1.4 * horizon * 0.92
+        size = dice.choice((0.7, 0.9, 1.2, 1.2, 2.0)) * unit
+        drawing.put(circle(x, y, size, "#fffbe8", f'opacity="{dice.uniform(0.4, 1):.2f}"'))
+
+
+def cloud(
+    drawing: Drawing, x: float, y: float, w: float, dice: random.Random, alpha: float
+) -> None:
+    """Pile one cloud on a flat base at (x, y), `w` wide."""
+    bright, shade = drawing.ink.cloud
+    puffs = []
+    n = dice.randint(5, 7)
+    for k in range(n):
+        at = (k + 0.5) / n * 2 - 1
+        r = w * (0.09 + 0.12 * (1 - at * at)) * dice.uniform(0.8, 1.2)
+        puffs.append((x + at * w * 0.42, y - r * 0.55, r))
+    paint = drawing.linear(((0, bright, 1), (0.6, bright, 1), (1, shade, 1)))
+    shapes = "".join(ellipse(px, py, r * 1.15, r, paint) for px, py, r in puffs)
+    base = rect(x - w * 0.5, y - w * 0.085, w, w * 0.1, paint, w * 0.05)
+    drawing.put(group(shapes + base, f'opacity="{alpha:.2f}"'))
+
+
+def clouds(drawing: Drawing, horizon: float, dice: random.Random) -> None:
+    """Spread clouds: a few in fine weather, a ceiling of them in foul."""
+    foul = drawing.scene.weather in ("rain", "snow", "cloudy", "storm", "fog")
+    n = dice.randint(7, 9) if foul else dice.randint(3, 5)
+    w = drawing.width
+    span = min(w, drawing.height * 1.3)
+    for k in range(n):
+        part = (k + 0.5) / n
+        y = horizon * (0.1 + 0.62 * dice.random() ** 1.2)
+        size = span * dice.uniform(0.18, 0.34) * (1.15 - 0.7 * y / horizon)
+        cloud(
+            drawing, part * w + dice.uniform(-0.1, 0.1) * w, y, size, dice, 0.9 if not foul else 0.8
+        )
+
+
+def weather(drawing: Drawing) -> None:
+    """Let rain or snow fall over the whole picture, near flakes larger than far ones."""
+    w, h, dice = drawing.width, drawing.height, drawing.dice("weather")
+    unit = min(w, h) / 1000
+    kind = drawing.scene.weather
+    if kind in ("rain", "storm"):
+        lines = "".join(
+            f"M{x:.0f} {y:.0f}l{-9 * unit * k:.1f} {34 * unit * k:.1f}"
+            for x, y, k in (
+                (dice.random() * w * 1.1, dice.random() * h, dice.uniform(0.6, 1.3))
+                for _ in range(190)
+            )
+        )
+        drawing.put(stroke(lines, "#e9f1fb", 1.5 * unit, 'opacity="0.42"'))
+    elif kind == "snow":
+        for _ in range(190):
+            r = dice.choice((1.6, 2.2, 2.2, 3.2, 4.6)) * unit
+            drawing.put(
+                circle(
+                    dice.random() * w,
+                    dice.random() * h,
+                    r,
+                    "#ffffff",
+                    f'opacity="{dice.uniform(0.5, 0.95):.2f}"',
+                )
+            )
+    elif kind == "fog":
+        fog = mix(drawing.ink.haze, "#ffffff", 0.25)
+        for y in (0.35, 0.55, 0.72):
+            veil = drawing.linear(((0, fog, 0), (0.5, fog, 0.55), (1, fog, 0)))
+            drawing.put(rect(0, h * (y - 0.16), w, h * 0.34, veil))
+
+
+__all__ = ["cloud", "clouds", "heaven", "path", "weather"]

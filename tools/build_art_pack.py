@@ -1,0 +1,75 @@
+"""Build the illustrator's art pack from the npm package @iconify-json/fluent-emoji 1.2.7 (MIT).
+
+    npm pack @iconify-json/fluent-emoji@1.2.7 && tar xzf iconify-json-fluent-emoji-1.2.7.tgz
+    python tools/build_art_pack.py package src/ferrotype/engines/illustrator/pack
+
+Writes `art.json.xz`: {name: SVG body in a 32 by 32 box}. Same input, same bytes.
+"""
+
+import json
+import lzma
+import re
+import sys
+from pathlib import Path
+
+ANIMALS = """cat black-cat dog horse rabbit duck swan ewe ram cow pig goat deer rooster chicken
+elephant camel giraffe zebra llama flamingo turtle penguin"""
+THINGS = """sailboat canoe balloon castle tent house hut automobile tractor snowman butterfly
+palm-tree cactus"""
+GOODS = """teddy-bear nesting-dolls locomotive rocket yo-yo kite bread croissant baguette-bread
+pretzel cookie pie shortcake cupcake doughnut teapot hot-beverage teacup-without-handle
+red-apple tangerine grapes lemon watermelon pear banana cherries tomato carrot lollipop candy
+ice-cream soft-ice-cream"""
+LICENCE = """Fluent Emoji, https://github.com/microsoft/fluentui-emoji
+
+MIT License
+
+Copyright (c) Microsoft Corporation.
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+associated documentation files (the "Software"), to deal in the Software without restriction,
+including without limitation the rights to use, copy, modify, merge, publish, distribute,
+sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or
+substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT
+NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND
+NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM,
+DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT
+OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+"""
+
+
+def short(number: re.Match[str]) -> str:
+    """Round a number to what a 32 by 32 box shows; matrices need their small numbers."""
+    value = float(number[0])
+    return f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def slim(body: str) -> str:
+    """Round numbers and give the picture's own ids a short prefix that a drawing can replace."""
+    body = re.sub(r"-?\d*\.\d{3,}(?![\de])", short, body)
+    for i, name in enumerate(dict.fromkeys(re.findall(r'id="([^"]+)"', body))):
+        body = (
+            body.replace(f'id="{name}"', f'id="@{i}"')
+            .replace(f"#{name})", f"#@{i})")
+            .replace(f'"#{name}"', f'"#@{i}"')
+        )
+    return body
+
+
+def main(package: Path, folder: Path) -> None:
+    """Write the pack and its licence into `folder`."""
+    icons = json.loads((package / "icons.json").read_text(encoding="utf-8"))["icons"]
+    names = sorted(f"{ANIMALS} {THINGS} {GOODS}".split())
+    text = json.dumps({name: slim(icons[name]["body"]) for name in names}, sort_keys=True)
+    pack = lzma.compress(text.encode(), format=lzma.FORMAT_XZ, preset=9 | lzma.PRESET_EXTREME)
+    (folder / "art.json.xz").write_bytes(pack)
+    (folder / "art-licence.txt").write_text(LICENCE, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
