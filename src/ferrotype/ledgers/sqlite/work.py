@@ -37,6 +37,8 @@ class SqliteWork:
         """Make this incarnation known: its lock first, then its row."""
         if not _SAFE_NAME.fullmatch(card.id):
             raise ValueError(f"a worker's id is 1 to 64 letters, digits, - or _, not {card.id!r}")
+        if card.id in self._store.incarnations:
+            raise Conflict(f"Worker {card.id} runs already.")
         path = self._store.data_dir / "workers" / card.id
         lock = await asyncio.to_thread(FileLock, path, patience=self._store.limits.patience)
         while lock.taken and not lock.stands():

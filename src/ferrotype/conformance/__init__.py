@@ -1,0 +1,15 @@
+"""Test suites that every adapter must pass: ours, and a stranger's.
+
+    from ferrotype.conformance import LedgerSuite
+
+    class TestMyLedger(LedgerSuite):
+        def open_ledger(self, folder, wanted): ...
+
+Needs pytest, pytest-asyncio (`asyncio_mode = "auto"`) and hypothesis.
+"""
+
+from ferrotype.conformance.bell import BellSuite
+from ferrotype.conformance.ledger import LedgerSuite
+from ferrotype.conformance.ledger_base import FullLedger, Wanted
+
+__all__ = ["BellSuite", "FullLedger", "LedgerSuite", "Wanted"]

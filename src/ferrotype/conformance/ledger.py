@@ -1,0 +1,11 @@
+"""The whole suite for a ledger."""
+
+from ferrotype.conformance.ledger_intake import IntakeTests
+from ferrotype.conformance.ledger_lanes import LaneTests
+from ferrotype.conformance.ledger_machine import MachineTests
+from ferrotype.conformance.ledger_moves import MoveTests
+from ferrotype.conformance.ledger_upkeep import UpkeepTests
+
+
+class LedgerSuite(IntakeTests, MoveTests, LaneTests, UpkeepTests, MachineTests):
+    """Subclass it, say how a ledger is opened (`open_ledger`), and run pytest."""
