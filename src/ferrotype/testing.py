@@ -83,10 +83,10 @@ class Server:
 
     def _errand(self, errand: Errand) -> None:
         """Do something in the server's ledger, also when the test runs in an event loop."""
-        from ferrotype import wiring
+        from ferrotype.wiring.ledger import open_ledger
 
         async def work() -> None:
-            async with wiring.ledger(self._local.settings) as ledger:
+            async with open_ledger(self._local.settings) as ledger:
                 await errand(ledger)
 
         with ThreadPoolExecutor(1) as thread:

@@ -1,53 +1,28 @@
 """The command `ferrotype`."""
 
+import importlib
 import sys
-
-import typer
-
-from ferrotype import __version__
-from ferrotype.cli import backup, demo, doctor, keys, models, run, serve
-from ferrotype.errors import FerrotypeError
-from ferrotype.plugins import PluginError
-from ferrotype.settings import SettingsError
-
-app = typer.Typer(
-    help="Create, poll and download pictures by the API of Model Studio, on your own machine.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("serve")(serve.serve)
-app.command("env")(serve.env)
-app.command("demo")(demo.demo)
-app.command("models")(models.models)
-app.command("doctor")(doctor.doctor)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.add_typer(keys.app, name="keys")
-app.command("api")(run.api)
-app.command("worker")(run.worker)
-
-
-@app.callback(invoke_without_command=True)
-def version(
-    show: bool = typer.Option(False, "--version", help="Print the version and end."),
-) -> None:
-    """Create, poll and download pictures by the API of Model Studio, on your own machine."""
-    if show:
-        typer.echo(f"ferrotype {__version__}")
-        raise typer.Exit
 
 
 def main() -> None:
-    """Run the command; every error is one sentence on standard error.
+    """Run the command."""
+    from ferrotype.cli.commands import main as run  # the two processes of a service never need it
 
-    Exit codes: 0 done, 1 something is broken, 2 wrong use.
+    run()
+
+
+def _import_structlog() -> None:
+    """Import structlog without Rich, which would cost each of our processes 0.3 s at its start.
+
+    It takes Rich, where it finds it, for tracebacks of a kind that we do not print.
     """
+    if "rich" in sys.modules:
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment]
     try:
-        app()
-    except (SettingsError, PluginError) as error:
-        typer.echo(f"ferrotype: {error}", err=True)
-        sys.exit(2)
-    except (FerrotypeError, OSError) as error:
-        typer.echo(f"ferrotype: {error}", err=True)
-        sys.exit(1)
+        importlib.import_module("structlog")
+    finally:
+        del sys.modules["rich"]
+
+
+_import_structlog()

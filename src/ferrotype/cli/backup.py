@@ -14,10 +14,11 @@ import msgspec
 import typer
 from msgspec import Struct
 
-from ferrotype import __version__, wiring
+from ferrotype import __version__
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.output import broken, wrong
 from ferrotype.settings import Settings
+from ferrotype.wiring.ledger import open_ledger
 
 MANIFEST = "manifest.json"
 LEDGER = "ledger.db"
@@ -64,7 +65,7 @@ def backup(folder: Target, data_dir: DataDir = None, config: Config = None) -> N
 
 
 async def _copy_ledger(chosen: Settings, to: Path) -> None:
-    async with wiring.ledger(chosen) as ledger:
+    async with open_ledger(chosen) as ledger:
         await ledger.backup(to)
 
 
@@ -167,7 +168,7 @@ def _manifest(folder: Path) -> Manifest:
 
 async def _let_go(chosen: Settings) -> int:
     """Take the tasks from the workers that held them when the backup was made."""
-    async with wiring.ledger(chosen, migrate=True) as ledger:
+    async with open_ledger(chosen, migrate=True) as ledger:
         before = await ledger.counts()
         await ledger.reap()
         after = await ledger.counts()

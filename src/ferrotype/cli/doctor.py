@@ -11,11 +11,12 @@ from typing import Literal
 import typer
 from msgspec import Struct
 
-from ferrotype import plugins, wiring
+from ferrotype import plugins
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.presence import address
 from ferrotype.errors import FerrotypeError
 from ferrotype.settings import Settings
+from ferrotype.wiring.ledger import has_ledger, open_ledger
 
 NETWORK_FILE_SYSTEMS = {
     *("9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "glusterfs"),
@@ -101,7 +102,7 @@ def check_space(chosen: Settings) -> Iterator[Finding]:
 def check_ledger(chosen: Settings) -> Iterator[Finding]:
     """SQLite, schema, lock and workers."""
     yield Finding("ok", f"SQLite {sqlite3.sqlite_version}")
-    if not wiring.has_ledger(chosen):
+    if not has_ledger(chosen):
         yield Finding("note", "there is no ledger yet", "`ferrotype serve` makes it.")
         return
     try:
@@ -112,7 +113,7 @@ def check_ledger(chosen: Settings) -> Iterator[Finding]:
 
 
 async def _look_into(chosen: Settings) -> list[Finding]:
-    async with wiring.ledger(chosen) as ledger:
+    async with open_ledger(chosen) as ledger:
         counts, workers = await ledger.counts(), await ledger.workers()
     waiting = sum(n for (_, status), n in counts.items() if status == "PENDING")
     findings = [Finding("ok", f"the ledger answers: {sum(counts.values())} tasks")]

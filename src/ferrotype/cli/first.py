@@ -5,10 +5,10 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from ferrotype import wiring
 from ferrotype.errors import Conflict
 from ferrotype.keyring import DEFAULT_ACCOUNT, new_key
 from ferrotype.settings import Settings
+from ferrotype.wiring.ledger import open_ledger
 
 
 async def prepare(settings: Settings) -> None:
@@ -17,7 +17,7 @@ async def prepare(settings: Settings) -> None:
     The file is written first and the ledger second, so a kill between the two is mended by the
     next start. A folder that has keys but no key file was left so by its operator.
     """
-    async with wiring.ledger(settings, migrate=True) as ledger:
+    async with open_ledger(settings, migrate=True) as ledger:
         if not settings.key_path.exists() and await ledger.keys():
             return
         key = first_key(settings.key_path)

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from ferrotype import wiring
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.output import table, wrong
 from ferrotype.errors import Conflict, Missing
 from ferrotype.keyring import DEFAULT_ACCOUNT, new_key
 from ferrotype.ports.admin import Key
 from ferrotype.settings import Settings
+from ferrotype.wiring.ledger import open_ledger
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
@@ -44,7 +44,7 @@ def create(
 
 async def _create(chosen: Settings, account: str, name: str, given: str | None) -> str:
     key = given or new_key()
-    async with wiring.ledger(chosen, migrate=True) as ledger:
+    async with open_ledger(chosen, migrate=True) as ledger:
         owner = await ledger.make_account(account)
         try:
             await ledger.add_key(owner, name, key)
@@ -61,7 +61,7 @@ def list_(data_dir: DataDir = None, config: Config = None) -> None:
 
 
 async def _keys(chosen: Settings) -> list[Key]:
-    async with wiring.ledger(chosen) as ledger:
+    async with open_ledger(chosen) as ledger:
         return list(await ledger.keys())
 
 
@@ -93,5 +93,5 @@ def revoke(
 
 
 async def _revoke(chosen: Settings, name: str) -> Key:
-    async with wiring.ledger(chosen) as ledger:
+    async with open_ledger(chosen) as ledger:
         return await ledger.revoke_key(name)

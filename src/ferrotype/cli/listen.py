@@ -3,21 +3,21 @@
 import errno
 import socket
 
-from ferrotype.cli.output import wrong
-from ferrotype.settings import Settings, is_loopback
+from ferrotype.settings import Settings, SettingsError, is_loopback
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind and listen, or end with one sentence why not."""
+    """Bind and listen. Raises `SettingsError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
     except socket.gaierror:
-        wrong(f"{host} is no address of this machine.")
+        raise SettingsError(f"{host} is no address of this machine.") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            wrong(f"Port {port} is in use: choose another one by --port.")
-        wrong(f"{host}:{port} cannot be listened on: {error.strerror}.")
+            raise SettingsError(f"Port {port} is in use: choose another one by --port.") from None
+        reason = error.strerror
+        raise SettingsError(f"{host}:{port} cannot be listened on: {reason}.") from None
 
 
 def base_url(chosen: Settings, port: int) -> str:

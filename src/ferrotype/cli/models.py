@@ -4,10 +4,10 @@ import asyncio
 
 import typer
 
-from ferrotype import wiring
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.output import table
 from ferrotype.settings import Settings
+from ferrotype.wiring.ledger import has_ledger, open_ledger
 
 COLUMNS = ("model", "kind", "engine", "label", "workers", "knowledge")
 
@@ -24,7 +24,9 @@ def models(data_dir: DataDir = None, config: Config = None) -> None:
 
 
 async def _rows(chosen: Settings) -> list[tuple[str, ...]]:
-    catalogue = wiring.catalogue(chosen)
+    from ferrotype.wiring.shared import load_catalogue  # other commands can do without it
+
+    catalogue = load_catalogue(chosen)
     recipes = {recipe.model: recipe for recipe in chosen.all_recipes}
     alive = await _workers(chosen)
     rows: list[tuple[str, ...]] = []
@@ -38,9 +40,9 @@ async def _rows(chosen: Settings) -> list[tuple[str, ...]]:
 async def _workers(chosen: Settings) -> dict[str, int]:
     """Return how many live workers serve each model; none when nothing was ever started."""
     count: dict[str, int] = {}
-    if not wiring.has_ledger(chosen):
+    if not has_ledger(chosen):
         return count
-    async with wiring.ledger(chosen) as ledger:
+    async with open_ledger(chosen) as ledger:
         for worker in await ledger.workers():
             for name in worker.models:
                 count[name] = count.get(name, 0) + 1

@@ -95,9 +95,9 @@ def children(chosen: Settings, fd: int) -> tuple[Child, Child]:
     env |= chosen.environ()
     if chosen.log_format == "auto" and sys.stderr.isatty():
         env["FERROTYPE_LOG_FORMAT"] = "console"  # their own standard errors are pipes to us
-    command = (sys.executable, "-P", "-m", "ferrotype")
+    command = (sys.executable, "-P", "-m", "ferrotype.cli.process")
     return (
-        Child(name="api", argv=(*command, "api", "--fd", str(fd)), env=env, pass_fds=(fd,)),
+        Child(name="api", argv=(*command, "api", str(fd)), env=env, pass_fds=(fd,)),
         Child(name="worker", argv=(*command, "worker"), env=env),
     )
 

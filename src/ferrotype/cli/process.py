@@ -1,0 +1,105 @@
+"""The two processes of a service: one answers callers, the other works on their tasks.
+
+`python -m ferrotype.cli.process api FD` and `... worker` are how `ferrotype serve` starts them:
+without the command line's libraries, for a service should be there within a second.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from ferrotype import lifeline
+from ferrotype.cli import logs
+from ferrotype.cli.listen import listen
+from ferrotype.settings import Settings, load
+
+if TYPE_CHECKING:
+    from ferrotype.http.access import AccessLog
+    from ferrotype.http.app import Face
+    from ferrotype.wiring.front import Front
+
+
+def main() -> None:
+    """Run one of the two, with the settings that our parent put into the environment."""
+    lifeline.tie_if_asked()
+    chosen = load()
+    match sys.argv[1:]:
+        case ["api", fd]:
+            run(chosen, api(chosen, socket.socket(fileno=int(fd))))
+        case ["worker"]:
+            run(chosen, worker(chosen))
+        case _:
+            sys.exit(2)
+
+
+def run(chosen: Settings, work: Coroutine[Any, Any, None]) -> None:
+    """Run one of the two until its end."""
+    import uvloop
+
+    logs.configure(chosen.log_level, chosen.log_format)
+    uvloop.run(work)
+
+
+async def api(chosen: Settings, listener: socket.socket) -> None:
+    """Answer callers on a listening socket until a SIGTERM or SIGINT."""
+    from ferrotype.http.access import AccessLog
+    from ferrotype.http.metrics_app import build_metrics
+    from ferrotype.http.server import serve
+    from ferrotype.wiring.front import open_front
+
+    listener.set_inheritable(False)
+    stop, access = asyncio.Event(), AccessLog.to_stderr()
+    _on_signal(stop.set)
+    async with open_front(chosen) as front, asyncio.TaskGroup() as group:
+        if chosen.metrics_port:
+            counters = listen("127.0.0.1", chosen.metrics_port)
+            group.create_task(serve(build_metrics(), [counters], stop))
+        group.create_task(front.janitor.run(stop))
+        await serve(_face(chosen, front, access), [listener], stop)
+        stop.set()
+    access.close()
+
+
+def _face(chosen: Settings, front: "Front", access: "AccessLog") -> "Face":
+    from ferrotype.http import app
+
+    options = app.Options(
+        hold=chosen.poll_hold,
+        region=chosen.region,
+        public_url=chosen.public_url,
+        allowed_hosts=(*chosen.allowed_hosts, chosen.host),
+        trusted_proxies=chosen.trusted_proxies,
+        workspaces=chosen.workspaces,
+    )
+    return app.build(
+        front.service, front.keyring, front.links, front.store, front.catalogue, options, access
+    )
+
+
+async def worker(chosen: Settings) -> None:
+    """Work on tasks until a SIGTERM or SIGINT, then drain; a second signal means now."""
+    from ferrotype.wiring.back import open_back
+    from ferrotype.worker import Stop
+
+    stop, done = Stop(), asyncio.Event()
+    _on_signal(stop.ask)
+    async with open_back(chosen) as back:
+        await back.janitor.round()  # what a dead worker held is ours at once
+        async with asyncio.TaskGroup() as group:
+            group.create_task(back.janitor.run(done))
+            try:
+                await back.worker.run(stop)
+            finally:
+                done.set()
+
+
+def _on_signal(ask: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ask)
+
+
+if __name__ == "__main__":
+    main()

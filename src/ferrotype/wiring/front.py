@@ -1,0 +1,44 @@
+"""What an API process is built from."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ferrotype.catalogue import Catalogue
+from ferrotype.janitor import Janitor
+from ferrotype.keyring import Keyring
+from ferrotype.links import Links
+from ferrotype.media_stores.local import LocalStore
+from ferrotype.service import Options, Service
+from ferrotype.settings import Settings
+from ferrotype.wiring.ledger import open_both
+from ferrotype.wiring.shared import SystemClock, load_catalogue, make_janitor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """The parts that the HTTP face translates for."""
+
+    service: Service
+    keyring: Keyring
+    links: Links
+    store: LocalStore
+    catalogue: Catalogue
+    janitor: Janitor
+
+
+@asynccontextmanager
+async def open_front(settings: Settings) -> AsyncIterator[Front]:
+    """Open what an API process needs."""
+    clock, catalogue = SystemClock(), load_catalogue(settings)
+    store = LocalStore(settings.media_dir)
+    options = Options(latency=settings.latency)
+    async with open_both(settings) as (bell, ledger):
+        yield Front(
+            service=Service(ledger, catalogue, settings.all_recipes, bell, clock, store, options),
+            keyring=Keyring(ledger, clock, any_key=settings.any_key),
+            links=Links(ledger.secrets, clock),
+            store=store,
+            catalogue=catalogue,
+            janitor=make_janitor(settings, ledger, store),
+        )

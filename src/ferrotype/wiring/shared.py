@@ -1,0 +1,50 @@
+"""What the API's process and the worker's both have: models, a clock, a janitor."""
+
+import time
+from datetime import UTC, datetime
+
+from ferrotype.catalogue import BadCatalogue, Catalogue
+from ferrotype.janitor import Janitor, Options
+from ferrotype.ledgers.sqlite import SqliteLedger
+from ferrotype.media_stores.local import LocalStore
+from ferrotype.settings import Settings, SettingsError
+
+
+class SystemClock:
+    """This machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the current time in UTC, aware."""
+        return datetime.now(UTC)
+
+    def steady(self) -> float:
+        """Return seconds that never go backwards."""
+        return time.monotonic()
+
+
+def load_catalogue(settings: Settings) -> Catalogue:
+    """Return what callers may ask for, the operator's own models included."""
+    known = Catalogue.load()
+    for name, keys in settings.models.items():
+        if set(keys) != {"like"}:
+            raise SettingsError(f'[models.{name}] has one key, such as like = "wan2.2-t2i-plus".')
+        try:
+            known = known.with_model(name, str(keys["like"]))
+        except BadCatalogue as error:
+            raise SettingsError(f"[models.{name}]: {error}.") from None
+    for recipe in settings.all_recipes:
+        if recipe.model != "*" and recipe.model not in known.models:
+            raise SettingsError(f'[recipes."{recipe.model}"]: there is no such model.')
+    return known
+
+
+def make_janitor(settings: Settings, upkeep: SqliteLedger, store: LocalStore) -> Janitor:
+    """Return the janitor of one process."""
+    deadlines = {recipe.model: recipe.deadline for recipe in settings.all_recipes}
+    options = Options(
+        unserved_after=settings.unserved_after,
+        deadline=deadlines.pop("*", Options().deadline),
+        deadlines=deadlines,
+        retention=settings.retention,
+    )
+    return Janitor(upkeep, store, SystemClock(), options)
