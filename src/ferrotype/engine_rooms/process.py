@@ -147,7 +147,9 @@ class ProcessRoom:
         try:
             child = await Child.spawn((*self._host, self._recipe.engine), self._folder)
         except OSError as error:
-            raise EngineDied(f"the engine process could not be started: {error}") from error
+            raise EngineDied(
+                f"the engine process could not be started: {error}", alone=False
+            ) from error
         self._child, self._culprit, self._heard_at = child, None, _now()
         ready = self._ready = asyncio.get_running_loop().create_future()
         self._attending = asyncio.create_task(self._attend(child, ready))
@@ -158,7 +160,7 @@ class ProcessRoom:
         except TimeoutError:
             child.condemn(f"the engine was not ready within {self._ready_within:g} s")
             await asyncio.wait({self._attending})
-            raise EngineDied(child.verdict or "") from None
+            raise EngineDied(child.verdict or "", alone=False) from None
         self._log.info("ready", action="engine.start", pid=child.pid, at_once=self._concurrency)
 
     async def _attend(self, child: Child, ready: asyncio.Future[int]) -> None:
@@ -177,7 +179,7 @@ class ProcessRoom:
         level = self._log.info if expected else self._log.warning
         level("ended", action="engine.end", pid=child.pid, why=why, said=self._last_words(child))
         if not ready.done():
-            ready.set_exception(EngineDied(why))
+            ready.set_exception(EngineDied(why, alone=False))
             ready.exception()
         for task, seat in list(self._seats.items()):
             alone = task == self._culprit or (self._culprit is None and len(self._seats) == 1)
