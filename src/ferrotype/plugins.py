@@ -30,7 +30,7 @@ class Plugin(Struct, frozen=True):
 BUILT_IN = {
     "echo": Plugin("ferrotype.engines.echo:Echo", "Install ferrotype anew."),
     "illustrator": Plugin(
-        "ferrotype.engines.illustrator:Illustrator",
+        "ferrotype.engines.illustrator.engine:Illustrator",
         "Install numpy, pillow and resvg-py: pip install --force-reinstall ferrotype.",
     ),
 }
