@@ -6,13 +6,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
 
-_REQUESTS = Counter(
-    "ferrotype_http_requests", "Requests answered.", ["route", "status"], registry=REGISTRY
-)
-_REQUEST_SECONDS = Histogram(
+_REQUESTS = Histogram(
     "ferrotype_http_request_seconds",
-    "Time from a request's headers to the end of its answer.",
-    ["route"],
+    "Requests answered, and the time from their headers to the end of their answer.",
+    ["route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300),
     registry=REGISTRY,
 )
@@ -56,15 +53,9 @@ LOG_LINES_DROPPED = Counter(
 
 
 @cache
-def requests(route: str, status: int) -> Counter:
-    """Return the counter of one route's answers with one status."""
+def requests(route: str, status: int) -> Histogram:
+    """Return the timer, and counter, of one route's answers with one status."""
     return _REQUESTS.labels(route, str(status))
-
-
-@cache
-def request_seconds(route: str) -> Histogram:
-    """Return the timer of one route."""
-    return _REQUEST_SECONDS.labels(route)
 
 
 @cache

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -120,6 +121,7 @@ async def house(
     service_options: ServiceOptions | None = None,
     *,
     any_key: bool = False,
+    test: bool = True,
     recipes: tuple[Recipe, ...] = (Recipe(model="*", engine="illustrator", label="illustration"),),
     access: AccessLog | None = None,
 ) -> AsyncIterator[House]:
@@ -128,30 +130,31 @@ async def house(
     data.mkdir(mode=0o700)
     clock = SystemClock()
     catalogue = Catalogue.load()
-    async with (
-        UnixBell.open(data, run_dir=folder) as bell,
-        SqliteLedger.open(data, bell=bell, migrate=True, limits=Limits(test=True)) as ledger,
-    ):
-        key = new_key()
-        await ledger.add_key(await ledger.make_account("default"), "first", key)
-        store = LocalStore(data / "media")
-        service = Service(ledger, catalogue, recipes, bell, clock, store, service_options)
-        keyring = Keyring(ledger, clock, any_key=any_key)
-        links = Links(ledger.secrets, clock)
-        face = build(
-            service,
-            keyring,
-            links,
-            store,
-            catalogue,
-            options or Options(),
-            access or AccessLog(),
-        )
-        found = House(data, ledger, bell, store, catalogue, service, links, keyring, face, key)
-        await ledger.enrol(
-            WorkerCard(id=found.worker, host="h", pid=1, version="0", models=(MODEL,))
-        )
-        yield found
+    with TemporaryDirectory(prefix="ft-") as run:
+        async with (
+            UnixBell.open(data, run_dir=Path(run)) as bell,
+            SqliteLedger.open(data, bell=bell, migrate=True, limits=Limits(test=test)) as ledger,
+        ):
+            key = new_key()
+            await ledger.add_key(await ledger.make_account("default"), "first", key)
+            store = LocalStore(data / "media")
+            service = Service(ledger, catalogue, recipes, bell, clock, store, service_options)
+            keyring = Keyring(ledger, clock, any_key=any_key)
+            links = Links(ledger.secrets, clock)
+            face = build(
+                service,
+                keyring,
+                links,
+                store,
+                catalogue,
+                options or Options(),
+                access or AccessLog(),
+            )
+            found = House(data, ledger, bell, store, catalogue, service, links, keyring, face, key)
+            await ledger.enrol(
+                WorkerCard(id=found.worker, host="h", pid=1, version="0", models=(MODEL,))
+            )
+            yield found
 
 
 @asynccontextmanager

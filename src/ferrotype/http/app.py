@@ -82,9 +82,8 @@ class Face:
             self._note(exchange)
 
     def _note(self, exchange: Exchange) -> None:
-        metrics.requests(exchange.route, exchange.status).inc()
         took = (time.perf_counter_ns() - exchange.started) / 1e9
-        metrics.request_seconds(exchange.route).observe(took)
+        metrics.requests(exchange.route, exchange.status).observe(took)
         self._access.note(exchange)
 
 

@@ -2,12 +2,12 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ferrotype.errors import Refused
 from ferrotype.http import wire
+from ferrotype.http.exchange import new_request_id
 
 HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 15.0
@@ -47,26 +47,28 @@ class Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._refuse(431, "Request header fields too large.")
+            elif self._patience is None:
+                self._wait_at_most(HEAD_SECONDS)
 
     def on_message_begin(self) -> None:
         """Enter a head."""
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = 0
-        if self._patience is None:
-            self._wait_at_most(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
         """Leave the head; from here on the application looks after the body's pace."""
         self._in_head = False
         self._in_body = True
-        self._wait_at_most(None)
+        if self._patience:
+            self._wait_at_most(None)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Leave the body."""
         self._in_body = False
-        self._wait_at_most(None)
+        if self._patience:
+            self._wait_at_most(None)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -80,7 +82,7 @@ class Connection(HttpToolsProtocol):
         self._refuse(400, "The request is not valid HTTP.")
 
     def _refuse(self, status: int, message: str) -> None:
-        request_id = str(uuid4())
+        request_id = new_request_id()
         body = wire.fault(request_id, Refused.code, message)
         head: list[bytes] = [
             STATUS_LINE[status],
