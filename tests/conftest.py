@@ -23,6 +23,6 @@ def slow() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def guarded() -> Iterator[Server]:
-    """One that takes its own key only."""
+    """One that takes its own key only; the engine echo ends a task at once."""
     with server(engine="echo", any_key=0) as running:
         yield running
