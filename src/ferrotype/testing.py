@@ -60,6 +60,11 @@ class Server:
         return self._local.url
 
     @property
+    def root(self) -> str:
+        """Where the server listens: scheme, host and port."""
+        return self._local.root
+
+    @property
     def key(self) -> str:
         """An API key. Every other non-empty one is accepted too."""
         return self._local.key

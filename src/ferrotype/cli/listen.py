@@ -20,11 +20,13 @@ def listen(host: str, port: int) -> socket.socket:
         raise SettingsError(f"{host}:{port} cannot be listened on: {reason}.") from None
 
 
+def root_url(host: str, port: int) -> str:
+    """Return the address of a listener, without a path."""
+    bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"http://{bracketed}:{port}"
+
+
 def base_url(chosen: Settings, port: int) -> str:
-    """Return the address for clients: PUBLIC_URL, else one that the check of hosts takes."""
-    if chosen.public_url:
-        return f"{chosen.public_url}/api/v1"
+    """Return the API's address for clients: PUBLIC_URL, else one that the check of hosts takes."""
     known = () if is_loopback(chosen.host) else chosen.allowed_hosts
-    name = known[0] if known else chosen.host
-    bracketed = f"[{name}]" if ":" in name and not name.startswith("[") else name
-    return f"http://{bracketed}:{port}/api/v1"
+    return f"{chosen.public_url or root_url((known or (chosen.host,))[0], port)}/api/v1"

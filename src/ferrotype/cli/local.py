@@ -14,6 +14,7 @@ import httpx
 from ferrotype.settings import Settings, load
 
 LISTENS = "Ferrotype listens on "
+SERVES = "export DASHSCOPE_HTTP_BASE_URL="
 STOP_WITHIN = 10.0  # seconds that a stopping service has before it is killed
 
 
@@ -24,7 +25,8 @@ class NotStarted(Exception):
 class LocalServer:
     """`ferrotype serve` on a free port of this machine, stopped at the end of the `with`.
 
-    It sees no `FERROTYPE_*` variable and no settings file but those given here. Its logs are in
+    `root` is where it listens, `url` the base address of its API as clients are told it. It sees
+    no `FERROTYPE_*` variable and no settings file but those given here. Its logs are in
     `serve.log` of its data folder. Raises `NotStarted` after `patience` seconds.
     """
 
@@ -42,6 +44,7 @@ class LocalServer:
         }
         self._process: subprocess.Popen[str] | None = None
         self.root = ""
+        self.url = ""
 
     def __enter__(self) -> Self:
         self.start()
@@ -49,11 +52,6 @@ class LocalServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    @property
-    def url(self) -> str:
-        """The base address of the API, as clients are told it."""
-        return f"{self.root}/api/v1"
 
     @property
     def key(self) -> str:
@@ -88,7 +86,7 @@ class LocalServer:
         alarm.start()
         try:
             assert process.stdout is not None
-            self.root = _listening(process.stdout)
+            self.root, self.url = _addresses(process.stdout)
             httpx.get(f"{self.root}/readyz", timeout=self._patience, trust_env=False)
         except (EOFError, httpx.HTTPError) as error:
             self.stop()
@@ -118,8 +116,12 @@ class LocalServer:
         return " | ".join(lines[-5:]) or "it said nothing."
 
 
-def _listening(output: IO[str]) -> str:
+def _addresses(output: IO[str]) -> tuple[str, str]:
+    """Read what `serve` tells at its start: where it listens, and the URL for clients."""
+    root = ""
     for line in output:
         if line.startswith(LISTENS):
-            return line.removeprefix(LISTENS).strip()
+            root = line.removeprefix(LISTENS).strip().replace("//0.0.0.0:", "//127.0.0.1:")
+        if line.startswith(SERVES):
+            return root, line.removeprefix(SERVES).strip()
     raise EOFError("it ended at once")

@@ -11,7 +11,7 @@ import typer
 from ferrotype import plugins
 from ferrotype.cli import first, logs
 from ferrotype.cli.flags import Config, DataDir, Host, LogLevel, Port, settings
-from ferrotype.cli.listen import base_url, listen
+from ferrotype.cli.listen import base_url, listen, root_url
 from ferrotype.cli.output import broken, wrong
 from ferrotype.cli.presence import Presence, Taken, address
 from ferrotype.cli.supervisor import Child, supervise
@@ -83,9 +83,9 @@ def serve(
 def _serve(chosen: Settings, presence: Presence) -> int:
     with listen(chosen.host, chosen.port) as listener:
         asyncio.run(first.prepare(chosen))
-        url = base_url(chosen, listener.getsockname()[1])
-        presence.announce(url)
-        typer.echo(banner(chosen, url))
+        port = listener.getsockname()[1]
+        presence.announce(base_url(chosen, port))
+        typer.echo(banner(chosen, port))
         return asyncio.run(supervise(children(chosen, listener.fileno())))
 
 
@@ -102,9 +102,9 @@ def children(chosen: Settings, fd: int) -> tuple[Child, Child]:
     )
 
 
-def banner(chosen: Settings, url: str) -> str:
+def banner(chosen: Settings, port: int) -> str:
     """Return what a person should know at the start: who draws, who may call, and how."""
-    lines = [f"Ferrotype listens on {url.removesuffix('/api/v1')}", ""]
+    lines = [f"Ferrotype listens on {root_url(chosen.host, port)}", ""]
     if not chosen.recipes and chosen.engine in (None, "illustrator"):
         lines += [
             "No recipe is configured: pictures are drawn by the built-in illustrator,",
@@ -115,7 +115,7 @@ def banner(chosen: Settings, url: str) -> str:
         lines += ["This is a test server: its clock and its failures can be set.", ""]
     if chosen.any_key:
         lines += ["Every non-empty API key is accepted.", ""]
-    return "\n".join((*lines, *exports(chosen, url), ""))
+    return "\n".join((*lines, *exports(chosen, base_url(chosen, port)), ""))
 
 
 def exports(chosen: Settings, url: str) -> list[str]:
