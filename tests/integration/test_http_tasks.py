@@ -245,7 +245,9 @@ async def test_a_held_query_returns_at_the_end_and_not_before(tmp_path: Path) ->
     async with house(tmp_path, Options(hold=30)) as home:
         task_id = await create(home)
         asking = asyncio.create_task(query(home, task_id))
+        await asyncio.sleep(0.1)
         claim = await home.claim()
+        home.bell.ring({f"task:{task_id}"})
         done, _ = await asyncio.wait({asking}, timeout=0.3)
         assert not done, "a claim is no end"
         await home.succeed(claim)
