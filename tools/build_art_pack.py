@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-ANIMALS = """cat black-cat dog horse rabbit duck swan ewe ram cow pig goat deer rooster chicken
+ANIMALS = """cat black-cat dog rabbit duck swan ewe ram cow pig goat deer rooster chicken
 elephant camel giraffe zebra llama flamingo turtle penguin"""
 THINGS = """sailboat canoe balloon castle tent house hut automobile tractor snowman butterfly
 palm-tree cactus"""

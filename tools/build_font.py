@@ -1,6 +1,7 @@
 """Cut the illustrator's font from LXGW WenKai (Debian package fonts-lxgw-wenkai, OFL-1.1).
 
-    python tools/build_font.py LXGWWenKai-Regular.ttf copyright src/ferrotype/engines/illustrator/pack
+    python tools/build_font.py LXGWWenKai-Regular.ttf copyright \\
+        src/ferrotype/engines/illustrator/pack
 
 Needs fonttools 4.63. Keeps Latin, punctuation and the 3,755 Hanzi of GB 2312's first level, and
 renames the family, since the licence reserves the original's name. Same input, same bytes.

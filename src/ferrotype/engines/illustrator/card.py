@@ -1,10 +1,11 @@
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """The prompt card: what is set instead of a picture that would be wrong."""
 
 from collections.abc import Iterator
 
-from ferrotype.engines.illustrator.drawing import Drawing, path, rect, stops, stroke, use
+from ferrotype.engines.illustrator.drawing import Drawing, path, rect, stroke, use
 from ferrotype.engines.illustrator.flora import BLOOMS, COLOURS, LEAVES, bloom, leaf
-from ferrotype.engines.illustrator.lettering import Line, font, settable, width_of
+from ferrotype.engines.illustrator.lettering import Line, font, settable
 
 PAPERS = (
     ("#fbf5e9", "#f1e5cf", "#4a3a2c", "#b5744a"),
@@ -65,32 +66,19 @@ def corners(drawing: Drawing, u: float) -> None:
 
 
 def wrap(text: str, width: float, size: int) -> list[str]:
-    """Break a text into lines that fit a width: at blanks, or between Hanzi."""
-    pieces: list[str] = []
-    for word in text.split(" "):
-        run = ""
-        for c in word:
-            if c > "\u2e7f":
-                pieces += [run, c] if run else [c]
-                run = ""
-            else:
-                run += c
-        pieces += [run + " "] if run else [" "]
-    lines, line = [], ""
-    for piece in (p for p in pieces if p):
-        while width_of(piece.strip(), size) > width and len(piece) > 1:
-            cut = next(
-                (n for n in range(len(piece) - 1, 0, -1) if width_of(piece[:n], size) <= width), 1
-            )
-            lines, line, piece = [*lines, line] if line.strip() else lines, piece[:cut], piece[cut:]
-        if (
-            line
-            and width_of((line + piece).rstrip(), size) > width
-            and piece not in "，。、；：！？）》"
-        ):
-            lines, line = [*lines, line], ""
-        line += piece
-    return [one.strip() for one in [*lines, line] if one.strip()]
+    """Break a text into lines that fit a width: after a blank, between Hanzi, or where it must."""
+    lines, line, wide, breakable = [], "", 0.0, 0
+    for c in text:
+        step = font(size).getlength(c)
+        if wide + step > width and line and c not in "，。、；：！？）》 ":
+            cut = breakable or len(line)
+            lines.append(line[:cut].rstrip())
+            line, breakable = line[cut:], 0
+            wide = font(size).getlength(line)
+        line, wide = line + c, wide + step
+        if c == " " or c > "\u2e7f":
+            breakable = len(line)
+    return [one for one in [*lines, line.rstrip()] if one]
 
 
 def words(drawing: Drawing, u: float, text: str, accent: str) -> None:
@@ -135,6 +123,3 @@ def words(drawing: Drawing, u: float, text: str, accent: str) -> None:
     drawing.write(
         Line(text=facts, x=w / 2, y=h - 9.2 * u, width=w - 40 * u, height=2.5 * u, colour=accent)
     )
-
-
-__all__ = ["draw", "stops", "wrap"]

@@ -1,4 +1,5 @@
-"""Things in a landscape: buildings, boats, balloons, birds; each stands at (0, 0), ten units high."""
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
+"""Things in a landscape: buildings, boats, balloons, birds; each at (0, 0), ten units high."""
 
 import random
 
@@ -137,7 +138,7 @@ def balloon(drawing: Drawing, dye: str | None) -> str:
         stops(ink(pale(c, 0.55)), ink(pale(c, 0.12)), ink(c), ink(dark(c, 0.28))), 0.34, 0.28, 0.78
     )
     return drawing.symbol(
-        stroke("M0 4.1C1 5.4 -1 6.6 .2 8.2S-.4 10 .1 10.6", ink("#f3ece0"), 0.12)
+        stroke("M0 4.1C1 5.4 -1 6.6 .2 8.2S-.4 10 .1 10.6", ink("#f3ece0"), 0.2)
         + path("M-.5 4.3L0 3.6L.5 4.3Z", ink(dark(c, 0.2)))
         + path("M0 3.8C-2.6 2.4 -3.2 .6 -3.2 -.9A3.2 3.4 0 0 1 3.2 -.9C3.2 .6 2.6 2.4 0 3.8Z", skin)
         + ellipse(

@@ -1,13 +1,15 @@
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """Flowers, leaves, pots and bouquets. A bloom is drawn once in a unit circle, then placed often."""
 
 import math
 import random
+import re
+from itertools import pairwise
 
 from ferrotype.engines.illustrator.drawing import (
     Drawing,
     circle,
     ellipse,
-    group,
     path,
     points,
     rect,
@@ -31,25 +33,46 @@ COLOURS = {
 LEAVES = ("#4f8a4b", "#3f7a4d", "#6a9c52", "#527f5e", "#84a95c")
 
 
-def petals(n: int, reach: float, long: float, wide: float, fill: str, offset: float = 0) -> str:
-    """Return `n` oval petals around the origin."""
-    one = ellipse(0, -reach, wide, long, fill)
-    return "".join(f'<g transform="rotate({360 * i / n + offset:.1f})">{one}</g>' for i in range(n))
+def disc(x: float, y: float, r: float) -> str:
+    """Return a circle as part of a path: many of one colour cost as much as one shape."""
+    return f"M{x - r:.2f} {y:.2f}a{r:.2f} {r:.2f} 0 1 1 {2 * r:.2f} 0a{r:.2f} {r:.2f} 0 1 1 {-2 * r:.2f} 0"
+
+
+def ring(n: int, inner: float, outer: float, wide: float, turn: float = 0.0) -> str:
+    """Return `n` petals around the origin as one path, from `inner` to `outer`."""
+    d, mid = "", inner + (outer - inner) * 0.62
+    for k in range(n):
+        c, s = math.cos(2 * math.pi * k / n + turn), math.sin(2 * math.pi * k / n + turn)
+        p = [
+            (r * c - o * s, r * s + o * c)
+            for r, o in ((inner, 0), (mid, wide), (outer, 0), (mid, -wide))
+        ]
+        (x0, y0), (x1, y1), (x2, y2), (x3, y3) = p
+        over = 1.12
+        d += f"M{x0:.2f} {y0:.2f}Q{x1:.2f} {y1:.2f} {x2 * over - x0 * 0.12:.2f} {y2 * over - y0 * 0.12:.2f}Q{x3:.2f} {y3:.2f} {x0:.2f} {y0:.2f}"
+    return d
+
+
+def rosette(n: int, reach: float, r: float, turn: float) -> tuple[str, str]:
+    """Return two paths of discs in a circle, every other one, so that neighbours show apart."""
+    at = [2 * math.pi * k / n + turn for k in range(n)]
+    discs = [disc(reach * math.cos(a), reach * math.sin(a), r) for a in at]
+    return "".join(discs[::2]), "".join(discs[1::2])
 
 
 def _rose(c: str) -> str:
-    outer = "".join(
-        circle(0.45 * math.cos(a), 0.45 * math.sin(a), 0.56, mix(dark(c, 0.16), c, i / 5))
-        for i, a in enumerate(2 * math.pi * (k / 6 + 0.06) for k in range(6))
-    )
-    inner = "".join(
-        circle(0.23 * math.cos(a), 0.23 * math.sin(a) - 0.02, 0.42, pale(c, 0.1 + 0.07 * i))
-        for i, a in enumerate(2 * math.pi * (k / 4 + 0.1) for k in range(4))
+    one, two = rosette(6, 0.45, 0.55, 0.3)
+    three, four = rosette(4, 0.22, 0.4, 0.7)
+    tones = (
+        (one, dark(c, 0.16)),
+        (two, dark(c, 0.05)),
+        (three, pale(c, 0.12)),
+        (four, pale(c, 0.26)),
     )
     whorl = stroke(
         "M-.28 .02C-.26 -.3 .24 -.34 .28 -.02S-.1 .3 -.12 .04S.12 -.14 .12 .04", dark(c, 0.32), 0.09
     )
-    return outer + inner + circle(0, 0, 0.33, c) + whorl
+    return "".join(path(d, tone) for d, tone in tones) + circle(0, 0, 0.33, c) + whorl
 
 
 def _tulip(c: str) -> str:
@@ -61,83 +84,79 @@ def _tulip(c: str) -> str:
 
 
 def _daisy(c: str) -> str:
-    ring = petals(12, 0.62, 0.4, 0.17, dark(c, 0.1), 15) + petals(12, 0.6, 0.4, 0.15, c)
-    return ring + circle(0, 0, 0.32, "#e59a1d") + circle(-0.05, -0.06, 0.22, "#f9c93f")
+    under, over = (
+        path(ring(11, 0.2, 1, 0.3, 0.28), dark(c, 0.13)),
+        path(ring(11, 0.2, 0.96, 0.27), c),
+    )
+    return under + over + circle(0, 0, 0.32, "#e59a1d") + circle(-0.05, -0.06, 0.21, "#f9c93f")
 
 
 def _sunflower(c: str) -> str:
-    leaf = path("M0 -1C.2 -.75 .18 -.5 0 -.3C-.18 -.5 -.2 -.75 0 -1Z", dark(c, 0.14))
-    back = "".join(f'<g transform="rotate({i * 24 + 12})">{leaf}</g>' for i in range(15))
-    leaf = leaf.replace(dark(c, 0.14), c)
-    front = "".join(f'<g transform="rotate({i * 24}) scale(.94)">{leaf}</g>' for i in range(15))
-    seeds = "".join(
-        circle(
-            0.044 * k**0.5 * 1.25 * math.cos(k * 2.4),
-            0.055 * k**0.5 * math.sin(k * 2.4),
-            0.025,
-            "#a4662c",
-        )
-        for k in range(1, 36)
+    under, over = (
+        path(ring(14, 0.3, 1, 0.3, 0.22), dark(c, 0.14)),
+        path(ring(14, 0.3, 0.94, 0.27), c),
     )
-    return back + front + circle(0, 0, 0.48, "#54311b") + circle(0, 0, 0.34, "#6d3f1f") + seeds
+    seeds = "".join(
+        disc(0.065 * k**0.5 * math.cos(k * 2.4), 0.065 * k**0.5 * math.sin(k * 2.4), 0.04)
+        for k in range(3, 34, 2)
+    )
+    return under + over + circle(0, 0, 0.48, "#54311b") + path(seeds, "#a4662c")
 
 
 def _cluster(c: str) -> str:
-    dice = random.Random(7)
-    parts = [circle(0, 0, 0.85, dark(c, 0.3))]
-    for k in range(30):
-        r, a = 0.86 * (k / 30) ** 0.5, k * 2.4
-        tone = mix(dark(c, 0.12), pale(c, 0.35), dice.random() * 0.6 + 0.4 * (1 - r))
+    tones = (dark(c, 0.12), c, pale(c, 0.22), pale(c, 0.4))
+    layers, eyes = ["", "", "", ""], ""
+    for k in range(19):
+        r, a = 0.84 * (k / 19) ** 0.5, k * 2.4
         x, y = r * math.cos(a), r * math.sin(a) - 0.04
-        parts.append(
-            "".join(
-                circle(x + 0.1 * sx, y + 0.1 * sy, 0.115, tone) for sx in (-1, 1) for sy in (-1, 1)
-            )
-            + circle(x, y, 0.045, dark(c, 0.3))
+        layers[3 - min(3, int(r * 3) + k % 2)] += "".join(
+            disc(x + 0.12 * sx, y + 0.12 * sy, 0.135) for sx in (-1, 1) for sy in (-1, 1)
         )
-    return "".join(parts)
+        eyes += disc(x, y, 0.05)
+    return (
+        circle(0, 0, 0.88, dark(c, 0.26))
+        + "".join(path(d, t) for d, t in zip(layers, tones, strict=True))
+        + path(eyes, dark(c, 0.28))
+    )
 
 
 def _peony(c: str) -> str:
-    layers = ""
-    for n, reach, r, lift in ((9, 0.62, 0.36, -0.14), (8, 0.44, 0.33, 0.02), (6, 0.25, 0.27, 0.2)):
-        for i in range(n):
-            a = 2 * math.pi * (i / n) + reach * 7
-            tone = dark(c, -lift) if lift < 0 else pale(c, lift + 0.06 * (i % 2))
-            layers += circle(reach * math.cos(a), reach * math.sin(a), r, tone)
+    out = ""
+    for n, reach, r, low, high in (
+        (8, 0.6, 0.38, dark(c, 0.16), dark(c, 0.06)),
+        (8, 0.42, 0.32, c, pale(c, 0.13)),
+        (6, 0.23, 0.25, pale(c, 0.22), pale(c, 0.34)),
+    ):
+        one, two = rosette(n, reach, r, reach * 7)
+        out += path(one, low) + path(two, high)
     return (
-        layers
-        + circle(0, 0, 0.2, pale(c, 0.45))
+        out
+        + circle(0, 0, 0.2, pale(c, 0.48))
         + stroke("M-.12 .02Q0 -.2 .13 .02", dark(c, 0.2), 0.05)
     )
 
 
 def _lavender(c: str) -> str:
-    buds = "".join(
-        ellipse(
-            (-0.17, 0.17, 0)[k % 3] * (1 - k / 18),
-            1 - k * 0.15,
-            0.16,
-            0.12,
-            mix(dark(c, 0.2), pale(c, 0.3), k / 13),
-        )
-        for k in range(14)
+    rows = [disc((-0.17, 0.17, 0)[k % 3] * (1 - k / 18), 1 - k * 0.15, 0.15) for k in range(14)]
+    tones = (dark(c, 0.2), c, pale(c, 0.24))
+    return stroke("M0 1.8V.8", "#6f8f58", 0.1) + "".join(
+        path("".join(rows[k::3]), t) for k, t in enumerate(tones)
     )
-    return stroke("M0 1.8V.8", "#6f8f58", 0.1) + buds
 
 
 def _gerbera(c: str) -> str:
-    ring = petals(16, 0.62, 0.38, 0.14, dark(c, 0.14), 11) + petals(16, 0.56, 0.38, 0.13, c)
-    eye = petals(14, 0.26, 0.16, 0.06, pale(c, 0.35)) + circle(0, 0, 0.24, dark(c, 0.55))
-    return ring + eye + circle(0, 0, 0.12, "#f3d58a")
+    under, over = (
+        path(ring(15, 0.15, 1, 0.24, 0.21), dark(c, 0.16)),
+        path(ring(15, 0.15, 0.94, 0.22), c),
+    )
+    eye = path(ring(12, 0.1, 0.46, 0.1), pale(c, 0.35)) + circle(0, 0, 0.24, dark(c, 0.55))
+    return under + over + eye + circle(0, 0, 0.12, "#f3d58a")
 
 
 def _poppy(c: str) -> str:
-    cups = "".join(
-        ellipse(0.34 * math.cos(a), 0.34 * math.sin(a), 0.58, 0.52, mix(dark(c, 0.15), c, i / 3))
-        for i, a in enumerate((3.9, 5.5, 2.4, 0.7))
-    )
-    return cups + circle(0, 0, 0.2, "#2d2230") + petals(9, 0.25, 0.07, 0.03, "#4a3542")
+    one, two = rosette(4, 0.36, 0.56, 0.7)
+    eye = path(ring(9, 0.1, 0.34, 0.05), "#4a3542")
+    return path(one, dark(c, 0.12)) + path(two, c) + eye + circle(0, 0, 0.2, "#2d2230")
 
 
 BLOOMS = {
@@ -155,25 +174,40 @@ BLOOMS = {
 
 def bloom(drawing: Drawing, kind: str, colour: str, shade: float = 0.0) -> str:
     """Define a bloom in the scene's light, deepened by `shade`; return its symbol."""
-    lit = BLOOMS[kind](colour)
-    for tone in sorted({lit[i : i + 7] for i in range(len(lit)) if lit[i] == "#"}):
-        lit = lit.replace(tone, "\0" + mix(drawing.ink(tone), drawing.ink("#27402f"), shade)[1:])
-    return drawing.symbol(lit.replace("\0", "#"))
+
+    def draw() -> str:
+        def lit(match: re.Match[str]) -> str:
+            return mix(drawing.ink(match[0]), drawing.ink("#27402f"), shade)
+
+        return re.sub("#[0-9a-f]{6}", lit, BLOOMS[kind](colour))
+
+    return drawing.once(("bloom", kind, colour, shade, drawing.ink), draw)
 
 
 def leaf(drawing: Drawing, colour: str) -> str:
     """Define a leaf that grows upwards from the origin, one unit long; return its symbol."""
-    blade = path("M0 0C-.3 -.3 -.26 -.75 0 -1C.26 -.75 .3 -.3 0 0Z", drawing.ink(colour))
-    half = path("M0 0C.3 -.3 .26 -.75 0 -1Z", drawing.ink(dark(colour, 0.16)))
-    return drawing.symbol(blade + half)
+
+    def draw() -> str:
+        blade = path("M0 0C-.3 -.3 -.26 -.75 0 -1C.26 -.75 .3 -.3 0 0Z", drawing.ink(colour))
+        return blade + path("M0 0C.3 -.3 .26 -.75 0 -1Z", drawing.ink(dark(colour, 0.16)))
+
+    return drawing.once(("leaf", colour, drawing.ink), draw)
 
 
-def bouquet(drawing: Drawing, x: float, y: float, r: float, kind: str, dice: random.Random) -> None:
+def bouquet(
+    drawing: Drawing,
+    x: float,
+    y: float,
+    r: float,
+    kind: str,
+    dice: random.Random,
+    lush: bool = True,
+) -> None:
     """Put a full bunch over a pot's rim: centre (x, y), half width `r` pixels."""
     palette = dice.sample(COLOURS[kind], min(2, len(COLOURS[kind])))
     greens = [leaf(drawing, c) for c in dice.sample(LEAVES, 2)]
-    for k in range(13):
-        turn = -78 + 13 * k + dice.uniform(-6, 6)
+    for k in range(9 if lush else 5):
+        turn = -76 + (19 if lush else 38) * k + dice.uniform(-6, 6)
         drawing.put(
             use(
                 greens[k % 2],
@@ -184,7 +218,11 @@ def bouquet(drawing: Drawing, x: float, y: float, r: float, kind: str, dice: ran
             )
         )
     size = r * {"lavender": 0.36, "hydrangea": 0.5, "sunflower": 0.5, "peony": 0.46}.get(kind, 0.4)
-    rows = ((0.95, 4, 0.34), (0.62, 5, 0.16), (0.24, 5, 0.0))
+    rows = (
+        ((0.95, 3, 0.34), (0.6, 4, 0.16), (0.24, 5, 0.0))
+        if lush
+        else ((0.75, 2, 0.2), (0.3, 4, 0.0))
+    )
     for height, n, shade in rows:
         for k in range(n):
             at = (k + 0.5) / n * 2 - 1
@@ -231,14 +269,8 @@ def pot(drawing: Drawing, x: float, y: float, r: float, h: float, kind: str) -> 
             line = y - r * 0.1 - h * k / 5
             wide = foot + (r - foot) * k / 5
             d = f"M{x - wide:.1f} {line:.1f}Q{x:.1f} {line + r * 0.16:.1f} {x + wide:.1f} {line:.1f}"
-            drawing.put(
-                stroke(
-                    d,
-                    ink(dark(base, 0.3)),
-                    r * 0.07,
-                    'stroke-dasharray="%.1f %.1f"' % (r * 0.16, r * 0.12),
-                )
-            )
+            dash = f'stroke-dasharray="{r * 0.16:.1f} {r * 0.12:.1f}"'
+            drawing.put(stroke(d, ink(dark(base, 0.3)), r * 0.07, dash))
     elif kind == "clay":
         drawing.put(rect(x - r * 1.06, top - h * 0.02, r * 2.12, h * 0.24, paint, r * 0.05))
     else:
@@ -260,7 +292,7 @@ def ivy(
     """Grow leaves, and blooms of a colour if given, along a line of points."""
     tones = [leaf(drawing, c) for c in LEAVES[:4]]
     petal = bloom(drawing, "hydrangea", flower, 0.05) if flower else ""
-    for (x1, y1), (x2, y2) in zip(line, line[1:], strict=False):
+    for (x1, y1), (x2, y2) in pairwise(line):
         n = max(2, int(math.hypot(x2 - x1, y2 - y1) / size * 2.4))
         for k in range(n):
             px = x1 + (x2 - x1) * k / n + dice.gauss(0, size * 0.55)
@@ -333,19 +365,3 @@ def planter(drawing: Drawing, x: float, y: float, w: float, h: float, dice: rand
             dice,
             None,
         )
-
-
-__all__ = [
-    "BLOOMS",
-    "COLOURS",
-    "LEAVES",
-    "basket",
-    "bloom",
-    "bouquet",
-    "group",
-    "ivy",
-    "leaf",
-    "petals",
-    "planter",
-    "pot",
-]

@@ -1,11 +1,23 @@
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """What can be seen through a shop's windows: a warm room, shelves, and what is sold."""
 
 import random
 
-from ferrotype.engines.illustrator.drawing import Drawing, circle, path, points, rect, stops, stroke
+from msgspec import structs
+
+from ferrotype.engines.illustrator.drawing import (
+    Drawing,
+    bands,
+    circle,
+    path,
+    points,
+    rect,
+    stops,
+    stroke,
+)
 from ferrotype.engines.illustrator.flora import COLOURS, bouquet, pot
 from ferrotype.engines.illustrator.front import Front
-from ferrotype.engines.illustrator.light import dark, mix, pale
+from ferrotype.engines.illustrator.light import Light, dark, mix, pale
 from ferrotype.engines.illustrator.sprites import place, sprite
 
 Box = tuple[float, float, float, float]
@@ -31,16 +43,25 @@ def glow_of(drawing: Drawing) -> tuple[str, str, str]:
     return tuple(mix(drawing.ink(a), b, 0.35 + 0.6 * part) for a, b in zip(dim, lit, strict=True))  # type: ignore[return-value]
 
 
+def indoors(light: Light) -> Light:
+    """Return the light of a lit room seen from outside."""
+    red, green, blue = (
+        max(part, floor) for part, floor in zip(light.ambient, (0.98, 0.86, 0.68), strict=True)
+    )
+    return structs.replace(light, ambient=(red, green, blue))
+
+
 def room(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:
     """Fill a window with a room, lamps, shelves and goods."""
     x, y, w, h = box
     u = front.u
-    drawing.put(rect(x, y, w, h, drawing.linear(stops(*glow_of(drawing)))))
+    drawing.put(bands(x, y, w, h, stops(*glow_of(drawing))))
     drawing.put(f"<g {drawing.clip(rect(x, y, w, h, '#fff'))}>")
     wall = mix(glow_of(drawing)[0], "#8a5a3a", 0.3)
     for k in range(8):
         drawing.put(rect(x + (k + 0.2) * w / 8, y, 0.6 * w / 8, h, wall, 0, 'opacity="0.12"'))
     shelf, floor = y + h * 0.6, y + h
+    outside, drawing.ink = drawing.ink, indoors(drawing.ink)
     if drawing.scene.trade == "book":
         books(drawing, front, box, dice)
     elif drawing.scene.trade in GOODS:
@@ -56,6 +77,7 @@ def room(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:
         )
     drawing.put(rect(x, floor - 1.1 * u, w, 1.1 * u, drawing.ink("#8a5a35")))
     pendants(drawing, front, box)
+    drawing.ink = outside
     drawing.put("</g>")
 
 
@@ -106,7 +128,7 @@ def flowers(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> No
                 high * u,
                 dice.choice(("cream", "enamel", "clay", "zinc")),
             )
-            bouquet(drawing, px, foot - high * u, r * u, kinds[k % len(kinds)], dice)
+            bouquet(drawing, px, foot - high * u, r * u, kinds[k % len(kinds)], dice, False)
 
 
 def wares(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:

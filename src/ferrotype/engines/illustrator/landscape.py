@@ -1,15 +1,17 @@
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """Open country: sky, ranges, water with its reflections, land in folds, and a foreground."""
 
 import math
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 
 from msgspec import Struct
 
 from ferrotype.engines.illustrator import cast, sky
 from ferrotype.engines.illustrator.drawing import (
     Drawing,
-    circle,
+    bands,
     ellipse,
     group,
     path,
@@ -89,7 +91,7 @@ def ridge(dice: random.Random, w: float, base: float, high: float, peaks: int) -
     line[-1] = (w + 20, line[-1][1])
     for rough in (0.16, 0.08, 0.04):
         finer: Line = [line[0]]
-        for (x1, y1), (x2, y2) in zip(line, line[1:], strict=False):
+        for (x1, y1), (x2, y2) in pairwise(line):
             finer.append(((x1 + x2) / 2, (y1 + y2) / 2 + dice.uniform(-rough, rough) * high))
             finer.append((x2, y2))
         line = finer
@@ -127,16 +129,17 @@ def ranges(drawing: Drawing, ground: Ground) -> None:
         for k, (high, far) in enumerate(((0.98, 0.55), (0.7, 0.34))):
             count = max(2, round(w / ground.u / (34 - 6 * k)))
             mountain(drawing, ridge(dice, w, base, reach * high, count), base, far, dice)
+        mist = drawing.ink.haze
+        drawing.put(
+            bands(0, base - reach * 0.42, w, reach * 0.42, ((0.0, mist, 0.0), (1.0, mist, 0.6)))
+        )
     open_sea = scene.water == "sea" or scene.ground == "beach"
     if not open_sea or scene.backdrop == "hills":
         dune = scene.ground == "desert"
         for high, far in ((0.26, 0.5), (0.15, 0.3)):
             line = fold(dice, w, base, reach * high, 1.3 + w / ground.u / 160)
             tone = "#d9a870" if dune else mix("#5f8f70", ground.land, 0.3)
-            paint = drawing.linear(
-                stops(drawing.ink(pale(tone, 0.12), far), drawing.ink(tone, far + 0.12))
-            )
-            drawing.put(path(down(line, base), paint))
+            drawing.put(path(down(line, base), drawing.ink(tone, far)))
         if not dune:
             edge = fold(dice, w, base, reach * 0.05, 2)
             tall = ground.u * (9 if scene.backdrop == "forest" else 4.2)
@@ -156,10 +159,7 @@ def mountain(drawing: Drawing, line: Line, base: float, far: float, dice: random
     """Draw a range: body, shaded eastern faces, snow above a ragged line."""
     ink = drawing.ink
     top = min(y for _, y in line)
-    body = drawing.linear(
-        stops(ink("#7f8fae", far), ink("#6c86a0", far), ink("#7fa093", min(1, far + 0.25)))
-    )
-    drawing.put(path(down(line, base), body))
+    drawing.put(path(down(line, base), ink("#7488a8", far)))
     white, blue = ink("#fbfdff", far * 0.4), ink("#b9cbe2", far * 0.5)
     for k in range(1, len(line) - 1):
         x, y = line[k]
@@ -208,18 +208,24 @@ def water(drawing: Drawing, ground: Ground, far: str, sun: float) -> None:
     tones = [
         mix(c, ink("#2c6f92"), 0.3 + 0.14 * k) for k, c in enumerate(reversed(drawing.ink.sky))
     ]
-    drawing.put(rect(0, y, w, low - y, drawing.linear(stops(*tones))))
+    drawing.put(bands(0, y, w, low - y, stops(*tones)))
     box = drawing.clip(rect(0, y, w, low - y, "#fff"))
     mirror = group(far, f'transform="translate(0 {2 * y:.1f}) scale(1 -1)" opacity="0.5"')
     drawing.put(group(mirror, box))
     if drawing.scene.weather in ("clear", "snow"):
-        glint = drawing.radial(((0, drawing.ink.sun, 0.8), (1, drawing.ink.sun, 0)))
         for k in range(46):
             part = ((k + 0.5) / 46) ** 1.5
             wide = ground.u * (1.2 + 7 * part) * dice.uniform(0.4, 1.1)
             at = sun + dice.gauss(0, ground.u * (0.6 + 3.4 * part))
             drawing.put(
-                ellipse(at, y + (low - y) * part, wide, ground.u * (0.1 + 0.28 * part), glint)
+                ellipse(
+                    at,
+                    y + (low - y) * part,
+                    wide,
+                    ground.u * (0.08 + 0.2 * part),
+                    drawing.ink.sun,
+                    'opacity="0.42"',
+                )
             )
     for k in range(90):
         part = ((k + dice.random()) / 90) ** 1.4
@@ -229,8 +235,8 @@ def water(drawing: Drawing, ground: Ground, far: str, sun: float) -> None:
         drawing.put(
             stroke(line, tone, ground.u * (0.1 + 0.2 * part), f'opacity="{0.12 + 0.2 * part:.2f}"')
         )
-    haze = drawing.linear(((0, drawing.ink.haze, 0.65), (1, drawing.ink.haze, 0)))
-    drawing.put(rect(0, y, w, (low - y) * 0.22, haze))
+    haze = ((0.0, drawing.ink.haze, 0.65), (1.0, drawing.ink.haze, 0.0))
+    drawing.put(bands(0, y, w, (low - y) * 0.22, haze))
 
 
 def land(drawing: Drawing, ground: Ground) -> None:
@@ -245,27 +251,24 @@ def land(drawing: Drawing, ground: Ground) -> None:
         if shore
         else ((0.03, 0.05, 0.26), (0.2, 0.12, 0.12), (0.5, 0.16, 0.0))
     )
+    if not shore:
+        drawing.put(rect(0, top - 1, w, span * 0.2, ink(ground.land, steps[0][2])))
     for k, (at, high, far) in enumerate(steps):
         line = fold(dice, w, top + span * at, span * high, 0.7 + 0.25 * k)
         tone = dark(ground.land, 0.03 * k)
         if k == 0 and shore:
             wash = [(x, y - ground.u * 0.7) for x, y in line]
             drawing.put(path(down(wash, h), "#ffffff", 'opacity="0.55"'))
-        lip = pale(tone, 0.2) if drawing.scene.ground != "beach" or k else dark(tone, 0.16)
-        drawing.put(
-            path(
-                down(line, h + 2),
-                drawing.linear(
-                    (
-                        (0, ink(lip, far), 1),
-                        (0.2, ink(tone, far), 1),
-                        (1, ink(dark(tone, 0.16), far), 1),
-                    )
-                ),
+        lip = pale(tone, 0.11) if drawing.scene.ground != "beach" or k else dark(tone, 0.16)
+        for n in range(14):
+            part = (n / 14) ** 1.7
+            lower = [(x, y + part * span * 0.9) for x, y in line]
+            shown = (
+                mix(lip, tone, min(1, n / 4)) if n < 4 else mix(tone, dark(tone, 0.2), (n - 4) / 10)
             )
-        )
-        if k == 0 and drawing.scene.water == "river":
-            river(drawing, ground, top + span * at)
+            drawing.put(path(down(lower, h + 2), ink(shown, far * (1 - part))))
+        if k == len(steps) - 1 and drawing.scene.water == "river":
+            river(drawing, ground, top + span * 0.03)
         if k < len(steps) - 1:
             copse(drawing, ground, line, far, dice)
 
@@ -322,12 +325,12 @@ def foreground(drawing: Drawing, ground: Ground) -> None:
             )
         return
     for row in range(4):
-        tone = ink(mix(dark(ground.land, 0.32), pale(ground.land, 0.1), row / 4))
+        tone = ink(mix(dark(ground.land, 0.3), pale(ground.land, 0.2), (0.2, 0.75, 0.0, 1.0)[row]))
         d = ""
-        for _ in range(int(w / u * 1.3)):
+        for _ in range(int(w / u * 2.6)):
             x = dice.random() * w
             y = h - (h - ground.shore) * (0.34 - 0.11 * row) * dice.random() + u
-            tall, lean = u * dice.uniform(1.4, 3.4) * (0.6 + row * 0.22), u * dice.uniform(-1, 1)
+            tall, lean = u * dice.uniform(1.8, 4.4) * (0.55 + row * 0.22), u * dice.uniform(-1, 1)
             d += f"M{x - u * 0.16:.1f} {y:.1f}Q{x:.1f} {y - tall * 0.6:.1f} {x + lean:.1f} {y - tall:.1f}Q{x + u * 0.2:.1f} {y - tall * 0.5:.1f} {x + u * 0.18:.1f} {y:.1f}Z"
         drawing.put(path(d, tone))
         wildflowers(drawing, ground, row, dice)
@@ -354,6 +357,3 @@ def wildflowers(drawing: Drawing, ground: Ground, row: int, dice: random.Random)
             stroke(stem, drawing.ink(dark(ground.land, 0.35)), u * 0.16),
             use(dice.choice(symbols), x, y, size, dice.uniform(-20, 20)),
         )
-
-
-__all__ = ["Ground", "circle", "draw"]

@@ -1,7 +1,8 @@
 """Sets words in the pack's font, on pixels. Characters that the font lacks are left out."""
 
+import io
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from msgspec import Struct
@@ -26,10 +27,15 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 @cache
+def face() -> bytes:
+    """Return the font file's bytes, read once a process."""
+    return FONT.read_bytes()
+
+
+@lru_cache(maxsize=64)
 def font(size: int) -> ImageFont.FreeTypeFont:
     """Return the pack's font at a size in pixels."""
-    with FONT.open("rb") as file:
-        return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(io.BytesIO(face()), size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @cache
@@ -39,8 +45,8 @@ def has_glyph(character: str) -> bool:
         return True
     if unicodedata.category(character)[0] in "CZM":
         return False
-    face = font(24)
-    return bytes(face.getmask(character)) != bytes(face.getmask("\U0010fffe"))
+    shape = font(24).getmask
+    return bytes(shape(character)) != bytes(shape("\U0010fffe"))
 
 
 def settable(text: str) -> str:
@@ -67,8 +73,8 @@ def letter(picture: Image.Image, line: Line) -> None:
     if not text:
         return
     size = fit(text, line.width, line.height, line.spacing)
-    face, pen = font(size), ImageDraw.Draw(picture)
-    top, bottom = (face.getbbox(text)[i] for i in (1, 3))
+    type_, pen = font(size), ImageDraw.Draw(picture)
+    top, bottom = (type_.getbbox(text)[i] for i in (1, 3))
     y = line.y - (line.level or top + bottom) / 2
     weight = round(size * line.bold)
     for dx, colour in ((max(1, size // 22), line.shadow), (0, line.colour)):
@@ -76,8 +82,8 @@ def letter(picture: Image.Image, line: Line) -> None:
             continue
         x = line.x - width_of(text, size, line.spacing) / 2 + dx
         for character in text if line.spacing else (text,):
-            pen.text((x, y + dx), character, colour, face, stroke_width=weight)
-            x += face.getlength(character) + line.spacing * size
+            pen.text((x, y + dx), character, colour, type_, stroke_width=weight)
+            x += type_.getlength(character) + line.spacing * size
 
 
 def stamp(picture: Image.Image, text: str) -> None:

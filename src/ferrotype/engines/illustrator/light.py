@@ -89,7 +89,7 @@ LIGHTS = {
         shadow=0.36,
     ),
     "night": Light(
-        ambient=(0.40, 0.46, 0.72),
+        ambient=(0.50, 0.56, 0.82),
         sky=("#0b1130", "#141d4a", "#232f6a", "#3c4a86"),
         haze="#2c3a70",
         sun="#f6f1d5",

@@ -114,7 +114,8 @@ def chinese(run: str) -> Iterator[Hit]:
 
 def hits(text: str) -> list[Hit]:
     """Read a text into hits, in its order. A mark of punctuation is a hit of kind "stop"."""
-    plain = unicodedata.normalize("NFKC", text[:LONGEST]).lower()
+    marked = unicodedata.normalize("NFKD", text[:LONGEST]).lower()
+    plain = "".join(c for c in marked if not unicodedata.combining(c))
     found: list[Hit] = []
     run: list[str] = []
     for token in (*TOKEN.findall(plain), "."):

@@ -1,10 +1,11 @@
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """The shop front: wall, awning, sign, windows, door, and what stands before them."""
 
 import random
 from collections.abc import Iterator
 
 from ferrotype.engines.illustrator import street, windows
-from ferrotype.engines.illustrator.drawing import Drawing, path, points, rect, stops, stroke
+from ferrotype.engines.illustrator.drawing import Drawing, bands, path, points, rect, stops, stroke
 from ferrotype.engines.illustrator.flora import basket, ivy, planter
 from ferrotype.engines.illustrator.front import Front, lay_out
 from ferrotype.engines.illustrator.lettering import Line
@@ -16,34 +17,35 @@ def bricks(drawing: Drawing, front: Front) -> None:
     ink, u, dice = drawing.ink, front.u, drawing.dice("bricks")
     wide, top = front.right - front.left, -2.0
     drawing.put(rect(front.left, top, wide, front.ground - top, ink(front.wall)))
+    tones = (
+        dark(front.wall, 0.04),
+        dark(front.wall, 0.08),
+        dark(front.wall, 0.12),
+        pale(front.wall, 0.13),
+    )
+    courses = ["", "", "", ""]
     high, long, row, y = 2.3 * u, 6.2 * u, 0, front.ground - 2.3 * u
     while y > top - high:
         x = front.left - (row % 2) * long / 2
         while x < front.right:
-            chance = dice.random()
-            if chance < 0.5:
-                tone = (
-                    dark(front.wall, dice.uniform(0.03, 0.12))
-                    if chance < 0.32
-                    else pale(front.wall, 0.13)
-                )
-                a, b = max(x, front.left), min(x + long, front.right)
-                drawing.put(
-                    rect(
-                        a + 0.15 * u,
-                        y + 0.15 * u,
-                        b - a - 0.3 * u,
-                        high - 0.3 * u,
-                        ink(tone),
-                        0.3 * u,
-                    )
+            if dice.random() < 0.5:
+                a, b = max(x, front.left) + 0.15 * u, min(x + long, front.right) - 0.15 * u
+                courses[dice.randrange(4)] += (
+                    f"M{a:.1f} {y + 0.15 * u:.1f}H{b:.1f}v{high - 0.3 * u:.1f}H{a:.1f}Z"
                 )
             x += long
         y, row = y - high, row + 1
-    veil = drawing.linear(
-        ((0, "#fff4d8", 0.16), (0.45, "#fff4d8", 0.0), (1, "#1c1830", 0.2)), x2=1, y2=0.5
+    drawing.put(*(path(d, ink(tone)) for d, tone in zip(courses, tones, strict=True)))
+    beam = [(front.left, top), (front.left + wide * 0.5, top), (front.left, front.ground)]
+    dusk = [
+        (front.right, top + wide * 0.3),
+        (front.right, front.ground),
+        (front.left + wide * 0.6, front.ground),
+    ]
+    drawing.put(
+        path(points(beam), "#fff4d8", 'opacity="0.1"'),
+        path(points(dusk), "#1c1830", 'opacity="0.07"'),
     )
-    drawing.put(rect(front.left, top, wide, front.ground - top, veil))
 
 
 def upper_storeys(drawing: Drawing, front: Front) -> None:
@@ -64,17 +66,15 @@ def fascia(drawing: Drawing, front: Front) -> None:
     """Put up the sign board with its mouldings, the lettering and the pilasters at its sides."""
     ink, u = drawing.ink, front.u
     x, w = front.left, front.right - front.left
-    board = drawing.linear(
-        stops(ink(pale(front.sign, 0.1)), ink(front.sign), ink(dark(front.sign, 0.3)))
-    )
+    board = stops(ink(pale(front.sign, 0.1)), ink(front.sign), ink(dark(front.sign, 0.3)))
     drawing.put(
-        rect(x, front.y(68), w, 11.5 * u, board),
-        rect(
+        bands(x, front.y(68), w, 11.5 * u, board),
+        bands(
             x,
             front.y(70.4),
             w,
             2.4 * u,
-            drawing.linear(stops(ink(pale(front.wood, 0.3)), ink(dark(front.wood, 0.1)))),
+            stops(ink(pale(front.wood, 0.3)), ink(dark(front.wood, 0.1))),
         ),
         rect(x, front.y(68), w, 0.9 * u, ink(dark(front.sign, 0.5)), 0, 'opacity="0.5"'),
     )
@@ -106,23 +106,16 @@ def awning(drawing: Drawing, front: Front) -> None:
     ink, u = drawing.ink, front.u
     x1, x2, top, edge = front.left + 3 * u, front.right - 3 * u, front.y(57), front.y(47)
     out = 2.2 * u
-    below = drawing.linear(((0, "#15122a", 0.5), (0.5, "#15122a", 0.18), (1, "#15122a", 0)))
-    drawing.put(rect(front.left, edge, front.right - front.left, 9 * u, below))
+    below = ((0.0, "#15122a", 0.5), (0.5, "#15122a", 0.18), (1.0, "#15122a", 0.0))
+    drawing.put(bands(front.left, edge, front.right - front.left, 9 * u, below))
     n = max(9, round((x2 - x1) / (5.6 * u)) // 2 * 2 + 1)
     step, low = (x2 - x1) / n, (x2 - x1 + 2 * out) / n
     for k in range(n):
         colour = front.cloth if k % 2 == 0 else front.stripe
         a, b = x1 + k * step, x1 + (k + 1) * step
         c, d = x1 - out + k * low, x1 - out + (k + 1) * low
-        fall = drawing.linear(
-            (
-                (0, ink(dark(colour, 0.3)), 1),
-                (0.25, ink(dark(colour, 0.06)), 1),
-                (1, ink(pale(colour, 0.1)), 1),
-            )
-        )
-        drawing.put(path(points([(a, top), (b, top), (d, edge), (c, edge)]), fall))
-        hem = drawing.linear(stops(ink(dark(colour, 0.1)), ink(dark(colour, 0.24))))
+        drawing.put(path(points([(a, top), (b, top), (d, edge), (c, edge)]), ink(colour)))
+        hem = ink(dark(colour, 0.15))
         r = low / 2
         drop = edge + 1.4 * u
         drawing.put(
@@ -131,6 +124,13 @@ def awning(drawing: Drawing, front: Front) -> None:
                 hem,
             )
         )
+    fall = (
+        (0.0, "#15122a", 0.34),
+        (0.3, "#15122a", 0.08),
+        (0.6, "#ffffff", 0.04),
+        (1.0, "#ffffff", 0.13),
+    )
+    drawing.put(bands(x1, top, x2 - x1, edge - top, fall))
     drawing.put(
         stroke(
             f"M{x1 - out:.1f} {edge:.1f}H{x2 + out:.1f}",

@@ -4,10 +4,9 @@ import random
 
 from ferrotype.engines.illustrator.drawing import (
     Drawing,
+    bands,
     circle,
     ellipse,
-    group,
-    path,
     rect,
     stops,
     stroke,
@@ -19,7 +18,7 @@ def heaven(drawing: Drawing, horizon: float) -> tuple[float, float]:
     """Paint the sky down to the horizon; return where the sun or moon stands."""
     scene, dice = drawing.scene, drawing.dice("sky")
     w = drawing.width
-    drawing.put(rect(0, 0, w, horizon + 2, drawing.linear(stops(*drawing.ink.sky))))
+    drawing.put(bands(0, 0, w, horizon + 2, stops(*drawing.ink.sky)))
     side = dice.choice((0.24, 0.3, 0.7, 0.76))
     x, y = (
         w * side,
@@ -71,10 +70,15 @@ def cloud(
         at = (k + 0.5) / n * 2 - 1
         r = w * (0.09 + 0.12 * (1 - at * at)) * dice.uniform(0.8, 1.2)
         puffs.append((x + at * w * 0.42, y - r * 0.55, r))
-    paint = drawing.linear(((0, bright, 1), (0.6, bright, 1), (1, shade, 1)))
-    shapes = "".join(ellipse(px, py, r * 1.15, r, paint) for px, py, r in puffs)
-    base = rect(x - w * 0.5, y - w * 0.085, w, w * 0.1, paint, w * 0.05)
-    drawing.put(group(shapes + base, f'opacity="{alpha:.2f}"'))
+    for part, down in ((0.0, 0.0), (0.45, 0.2), (1.0, 0.42)):
+        tone = mix(shade, bright, part)
+        shapes = "".join(
+            ellipse(px, py - down * r, r * (1.15 - down * 0.3), r * (1 - down * 0.5), tone)
+            for px, py, r in puffs
+        )
+        if not part:
+            shapes += rect(x - w * 0.5, y - w * 0.085, w, w * 0.1, tone, w * 0.05)
+        drawing.put(shapes)
 
 
 def clouds(drawing: Drawing, horizon: float, dice: random.Random) -> None:
@@ -85,7 +89,7 @@ def clouds(drawing: Drawing, horizon: float, dice: random.Random) -> None:
     span = min(w, drawing.height * 1.3)
     for k in range(n):
         part = (k + 0.5) / n
-        y = horizon * (0.1 + 0.62 * dice.random() ** 1.2)
+        y = horizon * (0.17 + 0.55 * dice.random() ** 1.2)
         size = span * dice.uniform(0.18, 0.34) * (1.15 - 0.7 * y / horizon)
         cloud(
             drawing, part * w + dice.uniform(-0.1, 0.1) * w, y, size, dice, 0.9 if not foul else 0.8
@@ -121,8 +125,5 @@ def weather(drawing: Drawing) -> None:
     elif kind == "fog":
         fog = mix(drawing.ink.haze, "#ffffff", 0.25)
         for y in (0.35, 0.55, 0.72):
-            veil = drawing.linear(((0, fog, 0), (0.5, fog, 0.55), (1, fog, 0)))
-            drawing.put(rect(0, h * (y - 0.16), w, h * 0.34, veil))
-
-
-__all__ = ["cloud", "clouds", "heaven", "path", "weather"]
+            veil = ((0.0, fog, 0.0), (0.5, fog, 0.55), (1.0, fog, 0.0))
+            drawing.put(bands(0, h * (y - 0.16), w, h * 0.34, veil))

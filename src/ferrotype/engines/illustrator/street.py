@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """What lies before a shop front: paving, buckets, shrubs, lamplight; and what lies behind it."""
 
 import random
@@ -5,16 +6,16 @@ import random
 from ferrotype.engines.illustrator import sky
 from ferrotype.engines.illustrator.drawing import (
     Drawing,
+    bands,
     ellipse,
-    path,
-    points,
+    group,
     rect,
     stops,
     stroke,
 )
 from ferrotype.engines.illustrator.flora import BLOOMS, bouquet, pot
 from ferrotype.engines.illustrator.front import Front
-from ferrotype.engines.illustrator.light import dark, mix, pale
+from ferrotype.engines.illustrator.light import dark, mix
 
 STONES = ("#b9aea2", "#a69b92", "#c6bbab", "#9a928d", "#b3a08e")
 
@@ -38,7 +39,7 @@ def neighbour(drawing: Drawing, front: Front, side: int, tone: str) -> None:
     x = 0.0 if side < 0 else near
     w = near if side < 0 else drawing.width - near
     top = front.y(66 + 12 * (side > 0))
-    body = drawing.linear(stops(ink(pale(tone, 0.1)), ink(dark(tone, 0.14))))
+    body = ink(tone)
     drawing.put(
         rect(x, top, w, front.ground - top, body),
         rect(x, top - 2 * u, w, 2.4 * u, ink(dark(tone, 0.45))),
@@ -67,7 +68,7 @@ def pavement(drawing: Drawing, front: Front) -> None:
     """Pave the ground with cobbles that grow towards the viewer; wet or snowed on as it is."""
     ink, dice = drawing.ink, drawing.dice("cobbles")
     w, top, high = drawing.width, front.ground, drawing.height - front.ground
-    drawing.put(rect(0, top, w, high + 1, drawing.linear(stops(ink("#6f675f"), ink("#857b70")))))
+    drawing.put(rect(0, top, w, high + 1, ink("#786f66")))
     y, row, step = top, 0, max(1.6 * front.u, high / 16)
     while y < drawing.height:
         long = step * 1.75
@@ -81,11 +82,15 @@ def pavement(drawing: Drawing, front: Front) -> None:
             )
             x += wide
         y, row, step = y + step, row + 1, step * 1.13
-    shade = drawing.linear(((0, "#15122a", 0.5), (0.3, "#15122a", 0.12), (1, "#15122a", 0)))
-    drawing.put(rect(0, top, w, high, shade))
+    shade = ((0.0, "#15122a", 0.5), (0.4, "#15122a", 0.12), (1.0, "#15122a", 0.0))
+    drawing.put(bands(0, top, w, high * 0.7, shade))
     if drawing.scene.weather == "snow":
-        snow = drawing.linear(stops(ink("#dfe8f2"), ink("#fbfdff")))
-        drawing.put(rect(0, top + high * 0.1, w, high, snow, 0, 'opacity="0.9"'))
+        snow = (
+            (0.0, ink("#dfe8f2"), 0.75),
+            (0.3, ink("#eef3f9"), 0.94),
+            (1.0, ink("#fbfdff"), 0.97),
+        )
+        drawing.put(bands(0, top, w, high + 1, snow))
 
 
 def buckets(drawing: Drawing, front: Front, x1: float, x2: float, dice: random.Random) -> None:
@@ -154,11 +159,6 @@ def lamplight(drawing: Drawing, front: Front) -> None:
     u, lamps = front.u, drawing.ink.lamps
     if lamps > 0.5:
         for x in (front.left + 23 * u, (front.left + front.right) / 2, front.right - 23 * u):
-            pool = drawing.radial(
-                ((0, "#ffc56e", 0.5 * lamps), (0.6, "#ffc56e", 0.16 * lamps), (1, "#ffc56e", 0))
-            )
-            drawing.put(ellipse(x, front.ground + 5 * u, 21 * u, 8 * u, pool))
+            squash = f'transform="translate({x:.1f} {front.ground + 5 * u:.1f}) scale(1 .36)"'
+            drawing.put(group(drawing.glow(0, 0, 22 * u, "#ffc56e", 0.5 * lamps), squash))
     sky.weather(drawing)
-
-
-__all__ = ["before", "behind", "lamplight", "path", "pavement", "points"]

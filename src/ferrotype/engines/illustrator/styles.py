@@ -25,8 +25,8 @@ def noise(rng: np.random.Generator, size: tuple[int, int], cells: int) -> Image.
 def tooth(size: tuple[int, int]) -> Image.Image:
     """Return the paper's tooth as a light grey sheet to multiply with."""
     rng = np.random.default_rng(3)
-    fine = noise(rng, size, min(size) // 3)
-    return fine.point([232 + v * 23 // 255 for v in range(256)])
+    fine = noise(rng, size, min(size) // 2)
+    return fine.point([243 + v * 12 // 255 for v in range(256)])
 
 
 def wobble(picture: Image.Image, rng: np.random.Generator, reach: float) -> Image.Image:
@@ -56,7 +56,7 @@ def watercolour(picture: Image.Image, seed: int) -> Image.Image:
     wash = ImageChops.subtract(wash, edges.filter(ImageFilter.BoxBlur(max(1, unit))))
     wash = Image.blend(wash, Image.new("RGB", size, PAPER), 0.15)
     pigment = ImageChops.add(noise(rng, size, 7), noise(rng, size, 26), 2)
-    washed = pigment.point([min(255, 176 + v * 92 // 255) for v in range(256)])
+    washed = pigment.point([min(255, 196 + v * 78 // 255) for v in range(256)])
     wash = ImageChops.multiply(wash, Image.merge("RGB", (washed,) * 3))
     wash = ImageChops.screen(
         wash, Image.merge("RGB", (pigment.point([v * 34 // 255 for v in range(256)]),) * 3)

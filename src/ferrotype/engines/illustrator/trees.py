@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """Trees and shrubs for the open country, each drawn once per kind and tint."""
 
 import math

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """The glazed parts of a shop front: display windows, the door, and casements upstairs."""
 
 import random
@@ -5,8 +6,8 @@ import random
 from ferrotype.engines.illustrator import goods
 from ferrotype.engines.illustrator.drawing import (
     Drawing,
+    bands,
     circle,
-    group,
     path,
     points,
     rect,
@@ -48,8 +49,8 @@ def display(
     ink, u = drawing.ink, front.u
     top, h = front.y(HEAD), (HEAD - SILL) * u
     wood = ink(front.wood)
-    base = drawing.linear(stops(ink(pale(front.wood, 0.12)), ink(dark(front.wood, 0.22))))
-    drawing.put(rect(x - u, front.y(SILL), w + 2 * u, SILL * u, base))
+    base = stops(ink(pale(front.wood, 0.12)), ink(dark(front.wood, 0.22)))
+    drawing.put(bands(x - u, front.y(SILL), w + 2 * u, SILL * u, base))
     for k in range(n := max(2, round(w / u / 10))):
         px, pw = x + (k + 0.08) / n * w, 0.84 * w / n
         drawing.put(rect(px, front.y(10.2), pw, 7.8 * u, ink(dark(front.wood, 0.26)), 0.4 * u))
@@ -116,21 +117,10 @@ def bars(
         (0.34, 0.4, 0.05, 0.09),
         (0.66, 0.86, 0.12, 0.1),
     ):
-        shine = points(
-            [
-                (x + (b + c) * w, y),
-                (x + (b + c) * w - 0.1 * w, y),
-                (x + a * w - 0.1 * w, y + h),
-                (x + (a + c) * w, y + h),
-            ]
-        )
-        drawing.put(
-            group(
-                path(shine, "#ffffff", f'opacity="{alpha}"'), drawing.clip(rect(x, y, w, h, "#fff"))
-            )
-        )
-    shade = drawing.linear(((0, "#15122a", 0.42), (1, "#15122a", 0)))
-    drawing.put(rect(x, y, w, h * 0.2, shade))
+        foot, head, wide = x + (a + 0.1) * w, x + min(b + 0.1, 1 - c) * w, c * w
+        shine = points([(head, y), (head + wide, y), (foot + wide * 0.8, y + h), (foot, y + h)])
+        drawing.put(path(shine, "#ffffff", f'opacity="{alpha}"'))
+    drawing.put(bands(x, y, w, h * 0.2, ((0.0, "#15122a", 0.42), (1.0, "#15122a", 0.0))))
 
 
 def ornament(
@@ -187,20 +177,20 @@ def door(drawing: Drawing, front: Front, x: float, dice: random.Random) -> None:
         rect(x - (DOOR / 2 - 0.8) * u, front.y(48.2), (DOOR - 1.6) * u, 48.2 * u, ink(front.wood)),
     )
     transom(drawing, front, (left, front.y(47), w, 6.6 * u))
-    sheen = drawing.linear(
-        stops(ink(pale(wood, 0.08)), ink(wood), ink(dark(wood, 0.22))), x2=1, y2=0.3
-    )
-    drawing.put(rect(left, top, w, h, sheen))
-    grain = drawing.dice("grain")
-    for _ in range(26):
-        gx, gy = left + grain.random() * w, top + grain.random() * h * 0.8
-        d = f"M{gx:.1f} {gy:.1f}q{grain.uniform(-0.5, 0.5) * u:.1f} {3 * u:.1f} 0 {grain.uniform(4, 9) * u:.1f}"
-        drawing.put(
-            group(
-                stroke(d, ink(dark(wood, 0.3)), 0.13 * u, 'opacity="0.4"'),
-                drawing.clip(rect(left, top, w, h, "#fff")),
-            )
+    drawing.put(
+        bands(
+            left,
+            top,
+            w,
+            h,
+            stops(ink(dark(wood, 0.1)), ink(pale(wood, 0.06)), ink(dark(wood, 0.16))),
         )
+    )
+    grain, d = drawing.dice("grain"), ""
+    for _ in range(26):
+        gx, gy = left + (0.04 + 0.92 * grain.random()) * w, top + grain.random() * h * 0.75
+        d += f"M{gx:.1f} {gy:.1f}q{grain.uniform(-0.3, 0.3) * u:.1f} {3 * u:.1f} 0 {grain.uniform(4, 9) * u:.1f}"
+    drawing.put(stroke(d, ink(dark(wood, 0.3)), 0.13 * u, 'opacity="0.4"'))
     for side in (-1, 1):
         door_leaf(drawing, front, x + side * 2.65 * u, wood)
     brass = drawing.radial(stops("#fff3c0", ink("#d5a545"), ink("#8a6224")), 0.35, 0.35, 0.7)
@@ -270,7 +260,6 @@ def door_leaf(drawing: Drawing, front: Front, x: float, wood: str) -> None:
 def transom(drawing: Drawing, front: Front, box: tuple[float, float, float, float]) -> None:
     """Light above the door: glass with three rays."""
     x, y, w, h = box
-    ink, u = drawing.ink, front.u
     drawing.put(rect(x, y, w, h, drawing.linear(stops(*goods.glow_of(drawing)))))
     drawing.put(ornament(drawing, front, "fan", box))
 

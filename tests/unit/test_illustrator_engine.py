@@ -1,0 +1,165 @@
+# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
+"""The illustrator through the engine port: sizes, seeds, metadata, hostile prompts, stops."""
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ferrotype.engines.illustrator.drawing import Drawing
+from ferrotype.engines.illustrator.engine import TEMPLATES, Illustrator
+from ferrotype.engines.illustrator.reader import read
+from ferrotype.media import File, Output
+from ferrotype.ports.engine import EngineRefusal, Job
+
+DEMO = "A flower shop with exquisite windows, a beautiful wooden door, and flowers on display"
+LAKE = "a red sailboat on a mountain lake at sunset, watercolor"
+HOSTILE = [
+    "A flower shop \"</text><image href='file:///etc/passwd'/>\"",
+    'a shop with a sign "<script>x</script>"',
+    "&xxe; ]]> <!ENTITY a SYSTEM 'file:///etc/passwd'> a lake",
+    "😀" * 2000,
+    "\u202eהחנות\u202c a bakery \u0000\u0007\ud7ff",
+    "a lake" + " " * 5000 + "\n" * 500,
+    "花" * 2000,
+    "w" * 2000,
+]
+
+
+class Bench:
+    def __init__(self, workdir: Path) -> None:
+        self.workdir = workdir
+        self.stopping = threading.Event()
+        self.seen: list[float] = []
+
+    def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
+        self.seen.append(fraction)
+
+    def note(self, memo: bytes) -> Awaitable[None]:
+        raise AssertionError("the illustrator keeps no notes")
+
+
+def job(prompt: str, size: tuple[int, int] = (512, 512), n: int = 1, **more: Any) -> Job:
+    facts: dict[str, Any] = {
+        "task": "t-1", "attempt": 1, "model": "wan2.5-t2i-preview", "kind": "text-to-image",
+        "prompt": prompt, "negative": "", "size": size, "n": n, "seed": 7, "fields": {}, "inputs": {},
+        "duration": None, "fps": None, "workdir": "", "memo": None,
+    }  # fmt: skip
+    return Job(**facts | more)
+
+
+def draw(folder: Path, made: Job) -> tuple[list[Output], Bench]:
+    bench = Bench(folder)
+    return list(asyncio.run(Illustrator().run(made, bench))), bench
+
+
+def pixels(output: Output) -> bytes:
+    assert output.path
+    with Image.open(output.path) as picture:
+        return picture.convert("RGB").tobytes()
+
+
+@pytest.mark.parametrize("prompt", [DEMO, LAKE, "a girl reading in a room"])
+@pytest.mark.parametrize("size", [(512, 512), (1440, 512), (512, 1440), (256, 1024), (1024, 256)])
+def test_every_size_is_exact(tmp_path: Path, prompt: str, size: tuple[int, int]) -> None:
+    (output,), _ = draw(tmp_path, job(prompt, size))
+    assert (output.type, output.width, output.height) == ("image/png", *size)
+    assert len(pixels(output)) == size[0] * size[1] * 3
+
+
+@pytest.mark.parametrize("prompt", [DEMO, LAKE, "a girl reading in a room"])
+def test_pictures_of_one_task_differ_and_go_by_seed(tmp_path: Path, prompt: str) -> None:
+    outputs, bench = draw(tmp_path, job(prompt, n=3))
+    shown = [np.frombuffer(pixels(o), np.uint8).astype(int) for o in outputs]
+    assert bench.seen == pytest.approx([1 / 3, 2 / 3, 1])
+    assert min(abs(shown[a] - shown[b]).mean() for a, b in ((0, 1), (0, 2), (1, 2))) > 3
+    (again,), _ = draw(tmp_path, job(prompt, seed=8))
+    assert pixels(again) == shown[1].astype(np.uint8).tobytes()
+
+
+def test_the_same_seed_draws_the_same_in_another_process(tmp_path: Path) -> None:
+    program = (
+        "import hashlib, sys\n"
+        "from ferrotype.engines.illustrator.drawing import Drawing\n"
+        "from ferrotype.engines.illustrator.engine import TEMPLATES\n"
+        "from ferrotype.engines.illustrator.reader import read\n"
+        "from ferrotype.engines.illustrator.styles import apply\n"
+        "scene = read(sys.argv[1]); d = Drawing(scene, 512, 512, 7, 'wan2.5-t2i-preview')\n"
+        "list(TEMPLATES[scene.template](d))\n"
+        "print(hashlib.sha256(apply(d.render(), scene.style, 7).tobytes()).hexdigest())\n"
+    )
+    for prompt in (DEMO, LAKE):
+        (output,), _ = draw(tmp_path, job(prompt))
+        other = subprocess.run(
+            [sys.executable, "-c", program, prompt],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert other.stdout.strip() == hashlib.sha256(pixels(output)).hexdigest()
+
+
+def test_a_file_says_what_it_is(tmp_path: Path) -> None:
+    (output,), _ = draw(tmp_path, job("a cat in a meadow with a trombone"))
+    assert output.path
+    with Image.open(output.path) as picture:
+        text: dict[str, str] = picture.text  # type: ignore[attr-defined]
+    assert text["Model asked"] == "wan2.5-t2i-preview"
+    assert (text["Task"], text["Seed"], text["Words left out"]) == ("t-1", "7", "trombone")
+    assert text["Words understood"] == "cat, meadow"
+    assert text["DigitalSourceType"].endswith("/algorithmicMedia")
+    ElementTree.fromstring(text["XML:com.adobe.xmp"].split("?>", 1)[1].rsplit("<?", 1)[0])
+
+
+@pytest.mark.parametrize("prompt", HOSTILE)
+def test_no_prompt_breaks_a_picture_or_becomes_markup(tmp_path: Path, prompt: str) -> None:
+    (output,), _ = draw(tmp_path, job(prompt))
+    assert len(pixels(output)) == 512 * 512 * 3
+    scene = read(prompt)
+    drawing = Drawing(scene, 512, 512, 7)
+    list(TEMPLATES[scene.template](drawing))
+    svg = drawing.svg()
+    ElementTree.fromstring(svg)
+    assert not any(word in svg for word in ("<text", "<image", "<script", "passwd", "file:"))
+
+
+def test_the_watermark_is_in_the_lower_right_corner_only(tmp_path: Path) -> None:
+    (plain,), _ = draw(tmp_path, job(DEMO))
+    before = np.frombuffer(pixels(plain), np.uint8).reshape(512, 512, 3).copy()
+    (marked,), _ = draw(tmp_path, job(DEMO, fields={"watermark": True}))
+    after = np.frombuffer(pixels(marked), np.uint8).reshape(512, 512, 3)
+    changed = np.argwhere((before != after).any(axis=2))
+    assert len(changed) > 100
+    assert changed[:, 0].min() > 460 and changed[:, 1].min() > 256
+
+
+@pytest.mark.parametrize("mode", ["repaint", "refonly"])
+def test_a_reference_colours_or_carries_the_picture(tmp_path: Path, mode: str) -> None:
+    Image.new("RGB", (300, 300), "#d02020").save(tmp_path / "ref.png")
+    file = File(path=str(tmp_path / "ref.png"), type="image/png", width=300, height=300)
+    fields = {"ref_mode": mode, "ref_strength": 1.0}
+    (output,), _ = draw(tmp_path, job("a green meadow", fields=fields, inputs={"ref_img": [file]}))
+    red, green, _ = np.frombuffer(pixels(output), np.uint8).reshape(-1, 3).mean(axis=0)
+    assert red > green
+
+
+def test_a_stop_ends_the_job_early(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.stopping.set()
+    assert asyncio.run(Illustrator().run(job(DEMO, n=4), bench)) == []
+
+
+def test_a_size_out_of_reach_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineRefusal) as refused:
+        draw(tmp_path, job(DEMO, (100, 512)))
+    assert refused.value.refusal == "InvalidParameter"
