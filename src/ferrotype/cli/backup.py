@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import msgspec
 import typer
@@ -93,17 +93,23 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with source.open("rb") as file, os.fdopen(fd, "wb") as copy:
+    with source.open("rb") as file, _create(target) as copy:
         shutil.copyfileobj(file, copy, 1 << 20)
         copy.flush()
-        os.fsync(fd)
+        os.fsync(copy.fileno())
+
+
+def _create(path: Path) -> BinaryIO:
+    """Open a new file for us alone."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
 def _write(path: Path, data: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    with part.open("rb") as file:
+    with _create(part) as file:
+        file.write(data)
+        file.flush()
         os.fsync(file.fileno())
     part.rename(path)
 

@@ -22,6 +22,7 @@ NETWORK_FILE_SYSTEMS = {
     *("9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "glusterfs"),
     *("lustre", "nfs", "nfs4", "smb3", "smbfs"),
 }
+MOUNTS = Path("/proc/mounts")
 LEAST_FREE = 0.05
 WORKER_LATE = 15.0  # seconds without renewal
 
@@ -65,7 +66,7 @@ def check_folder(chosen: Settings) -> Iterator[Finding]:
 
 def check_file_system(chosen: Settings) -> Iterator[Finding]:
     """Locks and fsync mean what they say: no network file system."""
-    kind = file_system(chosen.ledger_dir)
+    kind = file_system(chosen.ledger_dir, MOUNTS)
     if kind in NETWORK_FILE_SYSTEMS:
         fix = "Choose a DATA_DIR on a disk of this machine: SQLite's locks are not safe there."
         yield Finding("broken", f"{chosen.ledger_dir} is on a network file system ({kind})", fix)
@@ -73,14 +74,14 @@ def check_file_system(chosen: Settings) -> Iterator[Finding]:
         yield Finding("ok", f"the ledger's file system is {kind or 'local'}")
 
 
-def file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
+def file_system(path: Path, mounts: Path) -> str | None:
     """Return the kind of file system that a path is, or will be, on; None when unknown."""
     if not mounts.exists():
         return None
     found: tuple[int, str | None] = (-1, None)
     place = path.resolve()
     for line in mounts.read_text().splitlines():
-        _, mount, kind, *_ = line.split()
+        _, mount, kind = line.split()[:3]
         point = Path(mount.encode().decode("unicode_escape"))
         if place.is_relative_to(point) and len(point.parts) >= found[0]:
             found = (len(point.parts), kind)

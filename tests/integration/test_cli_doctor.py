@@ -1,0 +1,73 @@
+"""`ferrotype doctor`: it sees what is wrong, says what to do, and ends with 1."""
+
+import asyncio
+import fcntl
+from pathlib import Path
+
+import pytest
+from commands import Run, runner
+
+from ferrotype.cli import doctor, first
+from ferrotype.settings import load
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FERROTYPE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("FERROTYPE_ENGINE", "echo")
+    return runner(monkeypatch, capsys)
+
+
+def start(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    asyncio.run(first.prepare(load()))
+
+
+def test_nothing_is_wrong_before_the_first_start_and_after(run: Run, tmp_path: Path) -> None:
+    assert run("doctor").code == 0
+    start(tmp_path / "data")
+    done = run("doctor")
+    assert done.code == 0, done.out
+    assert "broken" not in done.out
+
+
+def test_an_open_folder_and_an_open_key_are_broken(run: Run, tmp_path: Path) -> None:
+    start(tmp_path / "data")
+    (tmp_path / "data").chmod(0o755)
+    (tmp_path / "data" / "api-key").chmod(0o644)
+    done = run("doctor")
+    assert done.code == 1
+    assert done.out.count("broken ") == 2
+    assert f"chmod 700 {tmp_path / 'data'}" in done.out
+    assert f"chmod 600 {tmp_path / 'data' / 'api-key'}" in done.out
+
+
+def test_a_network_file_system_is_broken(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"disk / ext4 rw 0 0\nserver:/x {tmp_path} nfs4 rw 0 0\nnone /other weird\n")
+    assert doctor.file_system(tmp_path / "data", mounts) == "nfs4"
+    assert doctor.file_system(Path("/"), mounts) == "ext4"
+    assert doctor.file_system(Path("/"), tmp_path / "none") is None
+    monkeypatch.setattr(doctor, "MOUNTS", mounts)
+    done = run("doctor")
+    assert done.code == 1
+    assert "network file system (nfs4)" in done.out
+
+
+def test_an_engine_that_is_not_there_is_broken(run: Run) -> None:
+    Path("ferrotype.toml").write_text('[recipes."*"]\nengine = "gone"\nlabel = "upstream"\n')
+    done = run("doctor")
+    assert done.code == 1
+    assert "there are echo, illustrator" in done.out
+
+
+def test_a_held_lock_is_named(run: Run, tmp_path: Path) -> None:
+    start(tmp_path / "data")
+    with (tmp_path / "data" / "ledger.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run("doctor")
+    assert done.code == 1
+    assert "lock is held by process" in done.out
