@@ -172,11 +172,9 @@ async def test_a_lost_lease_publishes_nothing(tmp_path: Path) -> None:
 
         place.start()
         task_id = await place.add("echo delay=1.5 steps=100")
-        await place.running(task_id)
+        await place.begun(task_id)
         place.work.instead["renew"] = lose
-        async with asyncio.timeout(PATIENCE):
-            while place.benches():
-                await asyncio.sleep(0.01)
+        await place.benches_empty()
         assert (await place.get(task_id)).status is Status.RUNNING
         assert "settle" not in place.work.calls
         assert await place.files() == set()
@@ -215,7 +213,7 @@ async def test_a_worker_that_the_ledger_forgot_goes_on_under_a_new_name(tmp_path
 async def test_without_an_answer_the_lease_lapses_and_the_worker_begins_anew(
     tmp_path: Path,
 ) -> None:
-    async with workplace(tmp_path, renew=0.1, lapse=0.5) as place:
+    async with workplace(tmp_path, renew=0.1, lapse=2.0) as place:
 
         async def away(*_: object, **__: object) -> None:
             raise Unavailable
@@ -224,14 +222,13 @@ async def test_without_an_answer_the_lease_lapses_and_the_worker_begins_anew(
             await asyncio.Event().wait()
 
         place.start()
-        task_id = await place.add("echo delay=2 steps=100")
-        await place.running(task_id)
+        task_id = await place.add("echo delay=4 steps=100")
+        await place.begun(task_id)
         (first,) = await place.ledger.workers()
         calls = ("claim", "enrol", "settle", "stopped", "give_back", "fault", "next_due")
-        place.work.instead = dict.fromkeys(calls, away) | {"renew": silence, "retire": silence}
-        async with asyncio.timeout(PATIENCE):
-            while place.benches():
-                await asyncio.sleep(0.01)
+        place.work.instead = {name: away for name in calls}
+        place.work.instead |= {"renew": silence, "retire": silence}
+        await place.benches_empty()
         assert await place.files() == set()
         place.work.instead = {}
         task = await place.ended(task_id)

@@ -135,6 +135,18 @@ class Workplace:
         root = self.store._part._root
         return {"/".join(path.parts[-3:-1]) for path in root.rglob("*") if path.is_file()}
 
+    async def begun(self, task_id: str) -> None:
+        """Wait until the worker has made a task's folder."""
+        async with asyncio.timeout(PATIENCE):
+            while f"{task_id}-1" not in self.benches():
+                await asyncio.sleep(0.01)
+
+    async def benches_empty(self) -> None:
+        """Wait until no attempt is left."""
+        async with asyncio.timeout(PATIENCE):
+            while self.benches():
+                await asyncio.sleep(0.01)
+
     def benches(self) -> list[str]:
         """Return the names of job folders that are still there."""
         folder = self.tools.workshop.folder

@@ -45,7 +45,7 @@ class Incarnation:
             return
         self._log.info("enrolled", action="worker.enrol", models=len(card.models))
         await self._work(stop)
-        await self._retire()
+        await self._retire(stop)
 
     async def _work(self, stop: Stop) -> None:
         """Run every station's shift; close them when asked, cut them off when the lease lapsed."""
@@ -87,15 +87,21 @@ class Incarnation:
         leases.end_all(Fate.RETURNED)
         await _first_of(keeping, working)
 
-    async def _retire(self) -> None:
-        """Take our row away. Should that fail, the janitor finds it soon enough."""
+    async def _retire(self, stop: Stop) -> None:
+        """Take our row away, and with it all that we may still hold.
+
+        An ending worker asks once: the janitor finds the row soon enough.
+        """
         try:
-            async with asyncio.timeout(self._tools.options.lapse):
-                await self._tools.work.retire(self.id)
+            await persist(self._ask_to_retire, lambda: not stop.asked.is_set())
         except Exception as error:
             self._log.warning("not retired", action="worker.retire", error=repr(error))
         else:
             self._log.info("retired", action="worker.retire")
+
+    async def _ask_to_retire(self) -> None:
+        async with asyncio.timeout(self._tools.options.lapse):
+            await self._tools.work.retire(self.id)
 
 
 async def _work_all(shifts: Sequence[Shift]) -> None:
