@@ -22,6 +22,13 @@ def slow() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def held() -> Iterator[Server]:
+    """One whose tasks are PENDING for longer than any test."""
+    with server(engine="echo", latency="20m") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def guarded() -> Iterator[Server]:
     """One that takes its own key only; the engine echo ends a task at once."""
     with server(engine="echo", any_key=0) as running:

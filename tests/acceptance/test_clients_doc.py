@@ -15,12 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "clients.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-COMMANDS = [
-    command
-    for block in BLOCKS
-    if not block.startswith("newman")  # tests/clients_npm runs that one
-    for command in (block.splitlines() if block.startswith("dashscope") else [block])
-]
+COMMANDS = [block for block in BLOCKS if block.startswith("curl")]
 
 
 def filled(text: str, server: Server) -> str:
@@ -44,7 +39,8 @@ def run(arguments: list[str], server: Server) -> "subprocess.CompletedProcess[st
 
 def test_the_page_has_what_is_run_here() -> None:
     assert len(PROGRAMS) == 2
-    assert [command.split()[0] for command in COMMANDS] == ["curl"] * 2 + ["dashscope"] * 7
+    assert len(COMMANDS) == 2
+    assert len(BLOCKS) == 4  # test_dashscope_command.py and tests/clients_npm run the others
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -66,7 +62,5 @@ def test_a_command_succeeds(command: str, served: Server) -> None:
     task = made.json()["output"]["task_id"]
 
     done = run(["bash", "-c", filled(command, served).replace("{task_id}", task)], served)
-    if " cancel " in command and "UnsupportedOperation" in done.stderr:
-        return  # it had begun to run, or had ended
     assert done.returncode == 0, done.stderr
     assert '"code"' not in done.stdout

@@ -59,10 +59,10 @@ async def test_sync_call_has_the_result_in_its_one_answer() -> None:
 
 
 async def test_a_pending_task_can_be_cancelled(
-    slow: Server, monkeypatch: pytest.MonkeyPatch
+    held: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dashscope, "base_http_api_url", slow.url)
-    monkeypatch.setattr(dashscope, "api_key", slow.key)
+    monkeypatch.setattr(dashscope, "base_http_api_url", held.url)
+    monkeypatch.setattr(dashscope, "api_key", held.key)
     created = await AioImageSynthesis.async_call(model=MODEL, prompt="a cat", n=1)
 
     cancelled = await AioImageSynthesis.cancel(created)

@@ -146,9 +146,9 @@ def test_slow_tasks_are_seen_pending_and_running(
     assert list(dict.fromkeys(seen)) == ["PENDING", "RUNNING"]
 
 
-def test_a_pending_task_can_be_cancelled(slow: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dashscope, "base_http_api_url", slow.url)
-    monkeypatch.setattr(dashscope, "api_key", slow.key)
+def test_a_pending_task_can_be_cancelled(held: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashscope, "base_http_api_url", held.url)
+    monkeypatch.setattr(dashscope, "api_key", held.key)
     created = ImageSynthesis.async_call(model=MODEL, prompt="a cat", n=1, size="512*512")
 
     cancelled = ImageSynthesis.cancel(created)
@@ -160,9 +160,9 @@ def test_a_pending_task_can_be_cancelled(slow: Server, monkeypatch: pytest.Monke
     assert "code" not in done.output
 
 
-def test_wait_gives_up_after_its_own_timeout(slow: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dashscope, "base_http_api_url", slow.url)
-    monkeypatch.setattr(dashscope, "api_key", slow.key)
+def test_wait_gives_up_after_its_own_timeout(held: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashscope, "base_http_api_url", held.url)
+    monkeypatch.setattr(dashscope, "api_key", held.key)
     answer = ImageSynthesis.call(model=MODEL, prompt="a cat", n=1, size="512*512", wait_timeout=1)
 
     assert (answer.status_code, answer.code) == (HTTPStatus.REQUEST_TIMEOUT, "WaitTaskTimeout")

@@ -52,8 +52,8 @@ class TestImages:
         assert done.succeeded
         assert done.result_url
 
-    def test_a_pending_job_can_be_cancelled(self, slow: Server) -> None:
-        with Client(base_url=slow.url, api_key=slow.key) as client:
+    def test_a_pending_job_can_be_cancelled(self, held: Server) -> None:
+        with Client(base_url=held.url, api_key=held.key) as client:
             created = client.images.jobs.create(model=MODEL, prompt="a cat", n=1)
             cancelled = client.images.jobs.cancel(created.task_id)
             assert not cancelled.is_error

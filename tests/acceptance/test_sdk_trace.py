@@ -231,27 +231,27 @@ def test_a_recorded_request_gets_its_answer(name: str, served: Server, done: str
 
 @pytest.mark.parametrize("headers", [CLASSIC_TASKS, V2_TASKS], ids=["classic", "v2"])
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_recorded_cancel_cancels(headers: str, slash: str, slow: Server) -> None:
-    headers = headers.replace("{key}", slow.key)
-    _, _, created = exchange(slow, f"POST {CREATE}", V2_CREATE.replace("{key}", slow.key), V2_BODY)
+def test_a_recorded_cancel_cancels(headers: str, slash: str, held: Server) -> None:
+    headers = headers.replace("{key}", held.key)
+    _, _, created = exchange(held, f"POST {CREATE}", V2_CREATE.replace("{key}", held.key), V2_BODY)
     task = created["output"]["task_id"]
 
-    status, _, answer = exchange(slow, f"POST /api/v1/tasks/{task}/cancel{slash}", headers, "")
+    status, _, answer = exchange(held, f"POST /api/v1/tasks/{task}/cancel{slash}", headers, "")
     assert (status, answer) == (200, {"request_id": ANY})
-    _, _, answer = exchange(slow, f"GET /api/v1/tasks/{task}", headers, None)
+    _, _, answer = exchange(held, f"GET /api/v1/tasks/{task}", headers, None)
     assert answer["output"]["task_status"] == "CANCELED"
 
 
-def test_a_recorded_aio_cancel_cancels(slow: Server) -> None:
+def test_a_recorded_aio_cancel_cancels(held: Server) -> None:
     _, _, created = exchange(
-        slow, f"POST {CREATE}", AIO_CREATE.replace("{key}", slow.key), AIO_BODY
+        held, f"POST {CREATE}", AIO_CREATE.replace("{key}", held.key), AIO_BODY
     )
     task = created["output"]["task_id"]
 
     status, _, answer = exchange(
-        slow,
+        held,
         f"POST /api/v1/tasks/{task}/cancel/",
-        AIO_CANCEL.replace("{key}", slow.key),
+        AIO_CANCEL.replace("{key}", held.key),
         AIO_CANCEL_BODY,
     )
     assert (status, answer) == (200, {"request_id": ANY})

@@ -43,13 +43,13 @@ def run(server: Server, report: Path, *options: str) -> tuple[int, list[dict[str
 
 
 def told(executions: list[dict[str, Any]]) -> list[tuple[str, int, str | None]]:
-    """Name, HTTP status and error code of each answer."""
+    """Name, HTTP status and error code of each answer; a repeated poll counts once."""
     answers = []
     for one in executions:
         body = bytes(one["response"]["stream"]["data"])
         code = json.loads(body).get("code") if body.startswith(b"{") else None
         answers.append((one["item"]["name"], one["response"]["code"], code))
-    return answers
+    return list(dict.fromkeys(answers))
 
 
 def test_every_step_of_the_collection_passes(served: Server, tmp_path: Path) -> None:
@@ -83,7 +83,12 @@ def test_the_poll_repeats_itself_until_the_task_has_ended(slow: Server, tmp_path
 
     names = [one["item"]["name"] for one in executions]
     assert status == 0
-    assert names == ["Create a task", *["Poll until it has ended"] * 2, "Download the picture"]
+    assert names.count("Poll until it has ended") >= 2
+    assert list(dict.fromkeys(names)) == [
+        "Create a task",
+        "Poll until it has ended",
+        "Download the picture",
+    ]
 
 
 def test_the_documented_command_runs(served: Server, tmp_path: Path) -> None:
