@@ -8,8 +8,31 @@ from pathlib import Path
 
 from ferrotype.ledgers.sqlite import Limits, SqliteLedger
 from ferrotype.ports.bell import Ear
+from ferrotype.ports.ledger import Ending, WorkerCard
+from ferrotype.task import NewTask, Order, Result
 
 TEST = Limits(test=True)
+MODEL = "some-model"
+DONE = Ending(result=Result(outputs=(), usage={}, shown={}))
+
+
+def plain_task(account: str) -> NewTask:
+    """Return a task to add, without the weight of the suites: killed processes start with this."""
+    order = Order(kind="text-to-image", prompt="a red door", size=(64, 32), seed=7)
+    return NewTask(
+        account=account,
+        key="some-key",
+        model=MODEL,
+        route="text2image/image-synthesis",
+        order=order,
+        request_id="some-request",
+        served_by="echo; test pattern",
+    )
+
+
+def plain_card(worker: str) -> WorkerCard:
+    """Return a worker's card."""
+    return WorkerCard(id=worker, host="here", pid=1, version="0", models=(MODEL,))
 
 
 class SilentBell:

@@ -19,15 +19,15 @@ from ferrotype.ledgers.sqlite.writer import Batch
 from ferrotype.ports.ledger import Added, Listed, ListQuery, Page
 from ferrotype.task import Event, Move, NewTask, Task, Who, new_task_id
 
-_READ = f"{READ_ONE} WHERE t.id = :id AND t.account = :account AND {LIVING}"
-_ACCOUNT = f"""SELECT weight, max(finish, {lanes.VIRTUAL_TIME}), open, max_pending, {lanes.CAP}
+READ = f"{READ_ONE} WHERE t.id = :id AND t.account = :account AND {LIVING}"
+ACCOUNT = f"""SELECT weight, max(finish, {lanes.VIRTUAL_TIME}), open, max_pending, {lanes.CAP}
     FROM account WHERE id = :account"""
 _INSERT = """INSERT INTO task (id, account, key, model, status, priority, turn, not_before, shape,
     slot, total, attended_until, submit_at)
     VALUES (?, ?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?, ?)"""
 _BODY = """INSERT INTO body (n, route, served_by, request_id, refusal_code, refusal_message, asked)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
-_FIRST = (
+FIRST = (
     """SELECT i.digest, t.id FROM idempotency i JOIN task t USING (n)
     WHERE i.account = :account AND i.key = :key AND """
     + LIVING
@@ -55,7 +55,7 @@ class SqliteIntake:
         """Return the account's task, or None: no such id, somebody else's, or expired."""
         conn = self._store.reader
         given = {"id": task_id, "account": account, "now": self._store.now(conn)}
-        row = conn.execute(_READ, given).fetchone()
+        row = conn.execute(READ, given).fetchone()
         return row and task_of(row, row[19])
 
     async def list(self, account: str, query: ListQuery) -> Page:
@@ -140,7 +140,7 @@ class SqliteIntake:
         assert new.idempotency
         key, digest = new.idempotency
         given = {"account": new.account, "key": key, "now": batch.now}
-        row = batch.conn.execute(_FIRST, given).fetchone()
+        row = batch.conn.execute(FIRST, given).fetchone()
         if row is None:
             return None
         if row[0] != digest:
@@ -151,7 +151,7 @@ class SqliteIntake:
         """Write the task row, ready or held, and charge its account."""
         conn, limits = batch.conn, self._store.limits
         given = {"account": new.account, "model": new.model}
-        row = conn.execute(_ACCOUNT, given).fetchone()
+        row = conn.execute(ACCOUNT, given).fetchone()
         if row is None:
             raise Missing("There is no such account.")
         weight, start, open_tasks, max_pending, cap = row

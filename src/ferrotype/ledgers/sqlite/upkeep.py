@@ -35,6 +35,7 @@ UNSERVED_MODELS = f"""WITH RECURSIVE ready(model) AS (
 UNSERVED = f"SELECT id FROM task WHERE model = ? AND {_READY} AND submit_at <= ? LIMIT {CHUNK}"
 LEFT = f"""SELECT id, status FROM task WHERE attended_until IS NOT NULL AND stop_at IS NULL
     AND status IN ('PENDING', 'RUNNING') AND attended_until <= ? LIMIT {CHUNK}"""
+RUNNING = "SELECT id, model, attempt, worker, claim_at FROM task WHERE status = 'RUNNING'"
 ORPHANS = """SELECT DISTINCT worker FROM task
     WHERE status = 'RUNNING' AND worker NOT IN (SELECT id FROM worker)"""
 EXPIRED = """UPDATE task SET swept = 1 WHERE n IN (SELECT n FROM task
@@ -109,9 +110,7 @@ class SqliteUpkeep:
 
         def command(batch: Batch) -> int:
             ended = 0
-            rows = batch.conn.execute(
-                "SELECT id, model, attempt, worker, claim_at FROM task WHERE status = 'RUNNING'"
-            ).fetchall()
+            rows = batch.conn.execute(RUNNING).fetchall()
             for task_id, model, attempt, worker, claim_at in rows:
                 longest = deadlines.get(model, default) + _GRACE
                 if claim_at + self._store.seconds(longest) <= batch.now:

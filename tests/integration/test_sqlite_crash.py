@@ -1,0 +1,269 @@
+"""Writers that are killed, stopped or refused at any moment."""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlite_house import opened, python
+
+from ferrotype.conformance.ledger_base import DONE, MODEL, card, must_claim, new_task
+from ferrotype.errors import Unavailable
+from ferrotype.ledgers.sqlite import Limits
+from ferrotype.task import Status
+
+KILLS = 20
+FRONT = """
+import asyncio, os
+from pathlib import Path
+from sqlite_house import opened, plain_task
+
+async def main(folder, account):
+    async with opened(Path(folder), migrate=False) as ledger:
+        async def create():
+            while True:
+                os.write(1, ((await ledger.add(plain_task(account))).task_id + "\\n").encode())
+        await asyncio.gather(*(create() for _ in range(8)))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+BACK = """
+import asyncio, os
+from pathlib import Path
+from sqlite_house import DONE, MODEL, opened, plain_card
+
+async def main(folder, worker):
+    async with opened(Path(folder), migrate=False) as ledger:
+        await ledger.enrol(plain_card(worker))
+        await ledger.reap()
+        async def run():
+            while True:
+                claim = await ledger.claim(worker, [MODEL])
+                if claim is not None:
+                    done = await ledger.settle(claim.lease, DONE)
+                    os.write(1, (done.id + "\\n").encode())
+        await asyncio.gather(*(run() for _ in range(4)))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def start(script: str, *args: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(*python(script), *args, stdout=PIPE)
+
+
+async def killed(process: asyncio.subprocess.Process) -> list[str]:
+    """Kill a process once it has answered and a moment more; return its whole answers."""
+    assert process.stdout is not None
+    first = await asyncio.wait_for(process.stdout.readline(), 20)
+    await asyncio.sleep(random.Random(first).uniform(0, 0.02))
+    process.kill()
+    rest, _ = await process.communicate()
+    lines = (first + rest).decode().split("\n")
+    return [line for line in lines[:-1] if len(line) == 36]
+
+
+async def test_twenty_kills_of_either_writer(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        account = await ledger.make_account("someone")
+        added: set[str] = set()
+        settled: list[str] = []
+        for round_ in range(KILLS // 2):
+            front = await start(FRONT, os.fspath(tmp_path), account)
+            back = await start(BACK, os.fspath(tmp_path), f"worker-{round_}")
+            answers, ends = await asyncio.gather(killed(front), killed(back))
+            added |= set(answers)
+            settled += ends
+            await ledger.add(new_task(account))  # the lock went with its holders
+        assert len(await ledger.reap()) > 0
+        assert await ledger.known(added) == added
+        assert len(settled) == len(set(settled))
+        for task_id in settled:
+            task = await ledger.get(account, task_id)
+            assert task is not None
+            assert task.status is Status.SUCCEEDED
+        assert (
+            sum(n for (_, status), n in (await ledger.counts()).items() if status == "RUNNING") == 0
+        )
+        await ledger.checkpoint()
+    check_books(tmp_path)
+
+
+def check_books(folder: Path) -> None:
+    """Ask SQLite whether the file is whole, and whether the sums that we keep are right."""
+    conn = sqlite3.connect(folder / "ledger.db")
+    assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    wrong = conn.execute(
+        "SELECT id FROM account WHERE open != (SELECT count(*) FROM task WHERE account = account.id"
+        " AND status IN ('PENDING', 'RUNNING'))"
+    ).fetchall()
+    assert wrong == []
+    for part in ("body", "event", "result"):
+        query = f"SELECT count(*) FROM {part} WHERE n NOT IN (SELECT n FROM task)"
+        assert conn.execute(query).fetchone() == (0,)
+    assert conn.execute(
+        "SELECT count(*) FROM task WHERE (status = 'SUCCEEDED') != (n IN (SELECT n FROM result))"
+    ).fetchone() == (0,)
+    conn.close()
+
+
+@asynccontextmanager
+async def lock_holder(folder: Path) -> AsyncIterator[int]:
+    """A process that takes the ledger's lock and is then stopped; gives its pid."""
+    script = """
+import os
+from pathlib import Path
+from ferrotype.ledgers.sqlite.locks import BatchLock
+BatchLock(Path(sys.argv[1]) / "ledger.lock").acquire()
+os.write(1, b"had\\n")
+sys.stdin.read()
+"""
+    holder = await asyncio.create_subprocess_exec(
+        *python(script), os.fspath(folder), stdin=PIPE, stdout=PIPE
+    )
+    assert holder.stdout is not None
+    assert await asyncio.wait_for(holder.stdout.readline(), 20) == b"had\n"
+    holder.send_signal(signal.SIGSTOP)
+    try:
+        yield holder.pid
+    finally:
+        holder.kill()
+        await holder.communicate()
+
+
+async def test_a_stuck_lock_holder_refuses_creates_and_nothing_else(tmp_path: Path) -> None:
+    limits = Limits(test=True, patience=0.5)
+    async with opened(tmp_path, limits) as ledger:
+        account = await ledger.make_account("someone")
+        before = (await ledger.add(new_task(account))).task_id
+        async with lock_holder(tmp_path) as pid:
+            creates = [asyncio.create_task(ledger.add(new_task(account))) for _ in range(20)]
+            await asyncio.sleep(0)
+            assert await ledger.get(account, before) is not None
+            assert await ledger.counts() == {(MODEL, "PENDING"): 1}
+            answers = await asyncio.gather(*creates, return_exceptions=True)
+            assert all(isinstance(answer, Unavailable) for answer in answers)
+            assert str(pid) in str(answers[0])
+            with pytest.raises(Unavailable):
+                await ledger.add(new_task(account))
+        await ledger.add(new_task(account))
+        assert await ledger.counts() == {(MODEL, "PENDING"): 2}
+
+
+async def test_a_failed_commit_fails_every_waiter(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        account = await ledger.make_account("someone")
+        conn = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+        conn.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
+        conn.execute(
+            "CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)"
+        )
+        conn.execute(
+            "CREATE TRIGGER breaks AFTER INSERT ON task BEGIN INSERT INTO child VALUES (1); END"
+        )
+        await ledger._store.writer.do(
+            lambda batch: batch.conn.execute("PRAGMA foreign_keys = ON"), bare=True
+        )
+        creates = [ledger.add(new_task(account)) for _ in range(10)]
+        answers = await asyncio.gather(*creates, return_exceptions=True)
+        assert all(isinstance(answer, Unavailable) for answer in answers), answers
+        conn.execute("DROP TRIGGER breaks")
+        assert await ledger.counts() == {}
+        assert (await ledger.add(new_task(account))).fresh
+        conn.close()
+
+
+async def test_one_bad_command_does_not_hurt_its_batch(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        account = await ledger.make_account("someone")
+        creates = [ledger.add(new_task(account if n % 2 else "nobody")) for n in range(10)]
+        answers = await asyncio.gather(*creates, return_exceptions=True)
+        assert sum(isinstance(answer, Exception) for answer in answers) == 5
+        assert await ledger.counts() == {(MODEL, "PENDING"): 5}
+
+
+async def test_a_full_queue_refuses(tmp_path: Path) -> None:
+    async with opened(tmp_path, Limits(queue=5, patience=0.5)) as ledger:
+        account = await ledger.make_account("someone")
+        async with lock_holder(tmp_path):
+            creates = [ledger.add(new_task(account)) for _ in range(8)]
+            answers = await asyncio.gather(*creates, return_exceptions=True)
+            assert all(isinstance(answer, Unavailable) for answer in answers)
+            assert sum("no more writes" in str(answer) for answer in answers) == 3
+
+
+async def test_a_cancelled_claim_keeps_no_task(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        account = await ledger.make_account("someone")
+        await ledger.enrol(card("one"))
+        for _ in range(5):
+            task_id = (await ledger.add(new_task(account))).task_id
+            claiming = asyncio.create_task(ledger.claim("one", [MODEL]))
+            await asyncio.sleep(0)
+            claiming.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await claiming
+            task = await ledger.get(account, task_id)
+            assert task is not None
+            assert task.status is Status.PENDING
+            await ledger.settle((await must_claim(ledger, "one")).lease, DONE)
+
+
+async def test_a_killed_worker_is_found_at_once(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        account = await ledger.make_account("someone")
+        for _ in range(200):
+            await ledger.add(new_task(account))
+        back = await start(BACK, os.fspath(tmp_path), "gone")
+        assert back.stdout is not None
+        await asyncio.wait_for(back.stdout.readline(), 20)
+        assert list(await ledger.reap()) == []
+        back.send_signal(signal.SIGKILL)
+        await back.communicate()
+        assert list(await ledger.reap()) == ["gone"]
+        assert not (tmp_path / "workers" / "gone").exists()
+        assert (MODEL, "RUNNING") not in await ledger.counts()
+
+
+async def test_a_worker_whose_row_outlived_its_file_is_dead(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        account = await ledger.make_account("someone")
+        await ledger.enrol(card("one"))
+        task_id = (await ledger.add(new_task(account))).task_id
+        await must_claim(ledger, "one")
+        await ledger.backup(tmp_path / "copy.db")
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    (tmp_path / "copy.db").rename(restored / "ledger.db")
+    async with opened(restored) as ledger:
+        assert await ledger.workers() == []
+        assert list(await ledger.reap()) == ["one"]
+        task = await ledger.get(account, task_id)
+        assert task is not None
+        assert task.status is Status.PENDING
+
+
+async def test_a_backup_while_others_write(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        account = await ledger.make_account("someone")
+        front = await start(FRONT, os.fspath(tmp_path), account)
+        assert front.stdout is not None
+        before = {(await front.stdout.readline()).decode().strip() for _ in range(200)}
+        await ledger.backup(tmp_path / "copy.db")
+        await killed(front)
+        with pytest.raises(FileExistsError):
+            await ledger.backup(tmp_path / "copy.db")
+    conn = sqlite3.connect(tmp_path / "copy.db")
+    assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert before <= {row[0] for row in conn.execute("SELECT id FROM task")}
+    assert conn.execute("SELECT count(*) FROM task").fetchone() == (
+        conn.execute("SELECT count(*) FROM body").fetchone()
+    )
+    conn.close()
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,63 @@
+"""No question on the hot path looks at more rows than it needs: SQLite's own plans say so."""
+
+import re
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlite_house import opened
+
+from ferrotype.ledgers.sqlite import intake, lanes, moves, upkeep, work
+
+MOVES = {f"move {move}": sql for move, sql in moves.SQL.items()}
+QUERIES = {
+    "get": intake.READ,
+    "account": intake.ACCOUNT,
+    "idempotency": intake.FIRST,
+    "next": work.NEXT,
+    "due": work.DUE,
+    "next due": work.NEXT_DUE,
+    "held": lanes.NEXT_HELD,
+    "unserved": upkeep.UNSERVED,
+    "left": upkeep.LEFT,
+    "orphans": upkeep.ORPHANS,
+    "running": upkeep.RUNNING,
+    "expired": upkeep.EXPIRED,
+    "forget": upkeep.FORGET,
+    **MOVES,
+}
+NAMES = {name[1:] for sql in QUERIES.values() for name in re.findall(r":\w+", sql)}
+
+
+@pytest.fixture
+async def conn(tmp_path: Path) -> AsyncIterator[sqlite3.Connection]:
+    async with opened(tmp_path) as ledger:
+        await ledger.make_account("someone")
+        conn = sqlite3.connect(tmp_path / "ledger.db")
+        yield conn
+        conn.close()
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_nothing_scans_the_tasks(conn: sqlite3.Connection, name: str) -> None:
+    sql = QUERIES[name]
+    given = (None,) * sql.count("?") if "?" in sql else dict.fromkeys(NAMES)
+    steps = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
+    assert steps
+    for step in steps:
+        # the index of RUNNING tasks is as long as what runs; every other step is a search
+        assert not step.startswith(("SCAN t", "SCAN task")) or "held_by" in step, steps
+        # what is sorted: one row a model that was asked for, and the few rows of caps
+        assert "TEMP B-TREE" not in step or name in ("next", "account"), steps
+
+
+async def test_the_next_task_is_one_step_into_an_index(conn: sqlite3.Connection) -> None:
+    given = dict.fromkeys(NAMES)
+    steps = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {work.NEXT}", given)]
+    assert "SEARCH task USING INDEX next (model=?)" in steps
+    assert "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    time = f"EXPLAIN QUERY PLAN SELECT {lanes.VIRTUAL_TIME}"
+    steps = [row[3] for row in conn.execute(time)]
+    assert any("SEARCH task USING INDEX clock" in step for step in steps), steps
+    assert any("SEARCH account USING COVERING INDEX account_finish" in step for step in steps)
