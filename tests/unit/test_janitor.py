@@ -1,0 +1,192 @@
+"""The janitor's schedule: who does what, how often, and what an error costs."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from ferrotype.janitor import CHUNK, Janitor, Options
+from ferrotype.ports.ledger import Swept
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.passed)
+
+    def steady(self) -> float:
+        return 1000.0 + self.passed
+
+
+class Upkeep:
+    """A ledger's upkeep that writes down what it is asked."""
+
+    def __init__(self) -> None:
+        self.leads = True
+        self.asked: list[str] = []
+        self.old: list[Swept] = []
+        self.forgotten: list[str] = []
+        self.living: frozenset[str] = frozenset()
+        self.broken: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        async def ask(*_: object) -> int:
+            self._hear(name)
+            return 0
+
+        return ask
+
+    def _hear(self, name: str) -> None:
+        self.asked.append(name)
+        if name in self.broken:
+            raise OSError("no")
+
+    async def lead(self) -> bool:
+        self._hear("lead")
+        return self.leads
+
+    async def reap(self) -> Sequence[str]:
+        self._hear("reap")
+        return ["w"]
+
+    async def expired(self, limit: int) -> Sequence[Swept]:
+        self._hear("expired")
+        now, self.old = self.old[:limit], self.old[limit:]
+        return now
+
+    async def forget(self, task_ids: Collection[str]) -> None:
+        self.forgotten += task_ids
+
+    async def known(self, task_ids: Collection[str]) -> frozenset[str]:
+        return self.living & frozenset(task_ids)
+
+
+class Store:
+    """A media store of names alone."""
+
+    def __init__(self, upkeep: Upkeep) -> None:
+        self.upkeep = upkeep
+        self.held: dict[str, list[str]] = {}
+        self.dropped: list[str] = []
+
+    async def drop(self, prefix: str) -> int:
+        assert prefix.partition("/")[2] not in self.upkeep.forgotten, "the row went first"
+        self.dropped.append(prefix)
+        return 1
+
+    async def days(self) -> Sequence[str]:
+        return sorted(self.held)
+
+    async def tasks(self, day: str) -> Collection[str]:
+        return self.held[day]
+
+
+class House:
+    def __init__(self, retention: float = 86_400.0) -> None:
+        self.clock = Clock()
+        self.upkeep = Upkeep()
+        self.store = Store(self.upkeep)
+        options = Options(retention=retention)
+        self.janitor = Janitor(self.upkeep, self.store, self.clock, options)  # type: ignore[arg-type]
+
+    async def rounds(self, seconds: int) -> list[str]:
+        """Do a round a second and return what was asked."""
+        self.upkeep.asked.clear()
+        for _ in range(seconds):
+            await self.janitor.round()
+            self.clock.passed += 1
+        return list(self.upkeep.asked)
+
+
+async def test_the_leader_does_each_chore_at_its_pace() -> None:
+    asked = await House().rounds(60)
+    counts = {name: asked.count(name) for name in sorted(set(asked))}
+    assert counts == {
+        "abandon": 60,
+        "admit_due": 60,
+        "checkpoint": 12,
+        "end_overdue": 12,
+        "end_unserved": 12,
+        "expired": 12,
+        "lead": 60,
+        "reap": 60,
+    }
+
+
+async def test_all_others_look_for_the_dead_alone() -> None:
+    house = House()
+    house.upkeep.leads = False
+    assert set(await house.rounds(5)) == {"lead", "reap"}
+    house.upkeep.leads = True
+    assert "admit_due" in await house.rounds(1)
+
+
+@pytest.mark.parametrize("broken", ["reap", "admit_due", "expired", "checkpoint"])
+async def test_a_chore_that_fails_stops_no_other(broken: str) -> None:
+    house = House()
+    house.upkeep.broken = {broken}
+    with capture_logs() as said:
+        asked = await house.rounds(10)
+    assert {"reap", "admit_due", "expired", "checkpoint"} <= set(asked)
+    assert asked.count(broken) >= 2
+    assert [line for line in said if line["log_level"] == "error" and line["exc_info"]]
+
+
+async def test_expired_tasks_lose_their_files_first_then_their_rows() -> None:
+    house = House()
+    house.upkeep.old = [Swept(f"t{i}", "20261120") for i in range(CHUNK + 1)]
+    await house.rounds(1)
+    assert len(house.upkeep.forgotten) == len(house.store.dropped) == CHUNK + 1
+    assert house.store.dropped[0] == "20261120/t0"
+
+
+async def test_a_file_that_cannot_go_keeps_its_row() -> None:
+    house = House()
+    house.upkeep.old = [Swept("t", "20261120")]
+
+    async def fail(_: str) -> int:
+        raise OSError("busy")
+
+    house.store.drop = fail  # type: ignore[method-assign, assignment]
+    with capture_logs():
+        await house.rounds(1)
+    assert house.upkeep.forgotten == []
+
+
+@pytest.mark.parametrize(
+    ("retention", "swept"),
+    [
+        (86_400.0, ["20261101/lost", "20261118/lost"]),  # 1 + 3 days before the 23rd is the 19th
+        (10 * 86_400.0, ["20261101/lost"]),
+        (0.0, ["20261101/lost", "20261118/lost", "20261119/lost"]),
+    ],
+)
+async def test_old_files_that_no_task_knows_are_swept(retention: float, swept: list[str]) -> None:
+    house = House(retention)
+    house.upkeep.living = frozenset({"kept"})
+    for day in ("20261101", "20261118", "20261119", "20261120", "20261123"):
+        house.store.held[day] = ["kept", "lost"]
+    await house.rounds(1)
+    assert house.store.dropped == swept
+    house.store.dropped.clear()
+    await house.rounds(3000)
+    assert house.store.dropped == []
+
+
+async def test_it_ends_when_told() -> None:
+    house = House()
+    stop = asyncio.Event()
+    running = asyncio.create_task(house.janitor.run(stop))
+    while "reap" not in house.upkeep.asked:
+        await asyncio.sleep(0)
+    stop.set()
+    await asyncio.wait_for(running, 5)
