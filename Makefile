@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all bench lock clean
+.PHONY: help setup demo check test test-all bench soak chaos lock clean
 
 BIN := .venv/bin
 CORE := tests/unit tests/integration tests/acceptance
@@ -47,6 +47,12 @@ test-all: test ## The core tests, then each heavy group (named in FERROTYPE_REQU
 
 bench: $(BIN)/.tests ## Measure, beside bare baselines, and write docs/performance.md
 	$(BIN)/python -m bench
+
+soak: $(BIN)/.tests ## 50,000 tasks of ten accounts: memory, handles, threads and disk stay flat
+	$(BIN)/python -m bench.soak --tasks 50000
+
+chaos: $(BIN)/.tests ## Kill every process, again and again, and look for a task that was lost
+	$(BIN)/python -m pytest -q tests/acceptance/test_kills.py
 
 lock: ## Choose newer versions and write them, with hashes, into requirements/ (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 2; }

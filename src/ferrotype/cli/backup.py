@@ -46,7 +46,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 def backup(folder: Target, data_dir: DataDir = None, config: Config = None) -> None:
-    """Write ledger, keys and results into a folder while the service runs.
+    """Copy ledger, keys and results while the service runs.
 
     It holds what opens the service (the key file, the secrets of result links): keep it safe.
     """
@@ -125,9 +125,10 @@ def _entry(path: Path) -> Entry:
 
 
 def restore(folder: Source, data_dir: DataDir = None, config: Config = None) -> None:
-    """Fill an empty data folder from a backup, after checking each of its files.
+    """Fill an empty data folder from a backup.
 
-    Tasks that were running start again; nobody has to send them anew.
+    Each file is checked first. Tasks that were running start again; nobody has to send them
+    anew.
     """
     chosen = settings(config, data_dir=data_dir)
     if chosen.database_url or chosen.media_url:

@@ -27,7 +27,7 @@ Folder = Annotated[
 
 
 def demo(data_dir: Folder = Path(".demo")) -> None:
-    """Start a service, make one picture by its API in two calls, and say where it is.
+    """Make one picture by the API of a service of its own, and say where it is.
 
     On a terminal the service stays up until Ctrl-C; without one it ends.
     """

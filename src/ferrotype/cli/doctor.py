@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ NETWORK_FILE_SYSTEMS = {
     *("lustre", "nfs", "nfs4", "smb3", "smbfs"),
 }
 MOUNTS = Path("/proc/mounts")
+PACK = ("art.json.xz", "kai.ttf")
 LEAST_FREE = 0.05
 WORKER_LATE = 15.0  # seconds without renewal
 
@@ -36,7 +38,10 @@ class Finding(Struct, frozen=True):
 
 
 def doctor(data_dir: DataDir = None, config: Config = None) -> None:
-    """Check this machine, its settings and its data folder; ends with 1 if something is broken."""
+    """Check this machine, its settings and its data.
+
+    Ends with 1 if something is broken.
+    """
     chosen = settings(config, data_dir=data_dir)
     findings = [finding for check in CHECKS for finding in check(chosen)]
     for finding in findings:
@@ -153,6 +158,37 @@ def check_engines(chosen: Settings) -> Iterator[Finding]:
             yield Finding("ok", f"{recipe.engine} serves {served}: {recipe.label}")
 
 
+def check_pack(chosen: Settings) -> Iterator[Finding]:
+    """The illustrator has its art and its letters."""
+    if all(recipe.engine != "illustrator" for recipe in chosen.all_recipes):
+        return
+    pack = resources.files("ferrotype.engines.illustrator") / "pack"
+    missing = [name for name in PACK if not (pack / name).is_file()]
+    if missing:
+        fix = "Install ferrotype anew: pip install --force-reinstall ferrotype."
+        yield Finding("broken", f"the illustrator lacks {' and '.join(missing)}", fix)
+    else:
+        yield Finding("ok", "the illustrator has its art and its letters")
+
+
+def check_inputs(_: Settings) -> Iterator[Finding]:
+    """Callers' files can be opened in a process without a network."""
+    from ferrotype.fetchers.media_process import MediaProcess  # with an HTTP client: slow to import
+
+    try:
+        guard = asyncio.run(MediaProcess().network_guard())
+    except FerrotypeError as error:
+        yield Finding(
+            "broken", f"the media process does not run: {error}", "Install numpy, pillow."
+        )
+        return
+    if guard is None:
+        fix = "Allow user namespaces or seccomp here; until then tasks with input files fail."
+        yield Finding("broken", "media processes cannot be kept off the network", fix)
+    else:
+        yield Finding("ok", f"media processes have no network ({guard})")
+
+
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     check_folder,
     check_file_system,
@@ -160,4 +196,6 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     check_ledger,
     check_service,
     check_engines,
+    check_pack,
+    check_inputs,
 )

@@ -13,7 +13,7 @@ COLUMNS = ("model", "kind", "engine", "label", "workers", "knowledge")
 
 
 def models(data_dir: DataDir = None, config: Config = None) -> None:
-    """List the models, with the engine that serves each and how honest that is.
+    """List the models, and which engine serves each.
 
     "knowledge" says how well the vendor's limits of a model are known: high, medium or low.
     """

@@ -137,7 +137,10 @@ def env(
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
-    """Print the two lines that a client needs: eval "$(ferrotype env)"."""
+    """Print the two lines that a client needs.
+
+    In a shell: eval "$(ferrotype env)".
+    """
     chosen = settings(config, host=host, port=port, data_dir=data_dir)
     if not chosen.key_path.exists():
         broken(
