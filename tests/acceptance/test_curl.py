@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ferrotype.cli.local import LocalServer
 from ferrotype.testing import Server
 
 VENDOR = "https://dashscope-intl.aliyuncs.com/api/v1"
@@ -38,7 +39,7 @@ curl -X GET https://dashscope-intl.aliyuncs.com/api/v1/tasks/{task_id} \
 Shell = Callable[[str], str]
 
 
-def shell_in(folder: Path, server: Server) -> Shell:
+def shell_in(folder: Path, server: Server | LocalServer) -> Shell:
     """Run commands as a user would, in a folder; the vendor's scheme and host are replaced."""
 
     def run(command: str) -> str:
@@ -161,3 +162,31 @@ def test_after_a_day_it_is_403(ferrotype_server: Server, tmp_path: Path) -> None
     assert shell(status) == "200"
     ferrotype_server.clock.advance(24 * 3600 + 1)
     assert shell(status) == "403"
+
+
+def test_the_url_follows_the_name_that_was_used(served: Server, tmp_path: Path) -> None:
+    named = served.url.replace("127.0.0.1", "localhost")
+    shell = shell_in(tmp_path, served)
+    url = finished(lambda command: shell(command.replace(VENDOR, named)))
+
+    assert url.startswith(named.removesuffix("api/v1") + "files/")
+    assert shell(f"curl -sS -o /dev/null -w '%{{http_code}}' '{url}'") == "200"
+
+
+def test_a_client_elsewhere_gets_the_public_url(tmp_path: Path) -> None:
+    settings = {"FERROTYPE_ENGINE": "echo", "FERROTYPE_PUBLIC_URL": "http://pictures.example"}
+    with LocalServer(tmp_path / "data", settings) as public:
+        assert public.url == "http://pictures.example/api/v1"
+        shell = shell_in(tmp_path, public)
+        listens = public.root.removeprefix("http://")
+        there = f"curl --connect-to pictures.example:80:{listens}"
+
+        url = finished(lambda command: shell(command.replace("curl", there, 1)))
+        assert url.startswith("http://pictures.example/files/")
+        assert shell(f"{there} -sS -o /dev/null -w '%{{http_code}}' '{url}'") == "200"
+
+
+def test_a_name_that_is_not_ours_is_refused(shell: Shell, served: Server) -> None:
+    command = f"curl -sS -H 'Host: evil.example' -H 'Authorization: Bearer x' {served.url}/tasks"
+
+    assert json.loads(shell(command))["code"] == "InvalidParameter"
