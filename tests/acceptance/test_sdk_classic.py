@@ -1,9 +1,13 @@
 """The official Python package's classic classes, unmodified, against a served Ferrotype."""
 
+import io
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from email.message import Message
 from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import dashscope
@@ -11,6 +15,7 @@ import httpx
 import pytest
 from dashscope.aigc.image_synthesis import ImageSynthesis
 from dashscope.models import Models
+from PIL import Image
 from tap import Tap
 
 from ferrotype.testing import Server
@@ -29,6 +34,36 @@ def pointed(served: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(dashscope, "api_key", served.key)
     yield
     dashscope.close_shared_sync_session()
+
+
+@pytest.fixture
+def asked() -> list[Message]:
+    """The headers of each request for the reference picture."""
+    return []
+
+
+@pytest.fixture
+def reference(asked: list[Message]) -> Iterator[str]:
+    """The URL of a picture on a server of the caller's own."""
+    picture = io.BytesIO()
+    Image.new("RGB", (512, 512), "tomato").save(picture, "PNG")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers)
+            self.send_response(200)
+            self.send_header("Content-Type", "image/png")
+            self.send_header("Content-Length", str(len(picture.getvalue())))
+            self.end_headers()
+            self.wfile.write(picture.getvalue())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as own:
+        Thread(target=own.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{own.server_port}/ref.png"
+        own.shutdown()
 
 
 def test_call_returns_the_pictures() -> None:
@@ -123,6 +158,19 @@ def test_sync_call_has_the_result_in_its_one_answer(
     assert picture.headers["content-type"] == "image/png"
     assert [method for method, _ in tap.requests] == ["POST", "GET"]
     assert tap.polls() == 0
+
+
+def test_a_reference_picture_is_fetched_without_our_key(
+    reference: str, asked: list[Message]
+) -> None:
+    answer = ImageSynthesis.call(
+        model="wanx-v1", prompt="a cat", n=1, ref_img=reference, ref_mode="repaint", style="<anime>"
+    )
+
+    assert answer.output.task_status == "SUCCEEDED", answer
+    (headers,) = asked
+    assert "authorization" not in headers
+    assert headers["user-agent"].startswith("Ferrotype/")
 
 
 def test_a_workspace_may_be_named() -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import dashscope
 import pytest
 from dashscope.aigc.image_synthesis import ImageSynthesis
-from dashscope.common.error import InvalidTask
+from dashscope.common.error import InvalidTask, UploadFileException
 from dashscope.models import Models
 
 from ferrotype.testing import Server
@@ -61,6 +62,36 @@ def test_sync_call_of_an_asynchronous_model_is_denied() -> None:
 
     assert (answer.status_code, answer.code) == (HTTPStatus.FORBIDDEN, "AccessDenied")
     assert answer.message == "current user api does not support synchronous calls"
+
+
+def test_a_size_that_wanx_v1_lacks_fails_at_the_task() -> None:
+    answer = ImageSynthesis.call(model="wanx-v1", prompt="a cat", n=1, size="512*512")
+
+    assert answer.status_code == HTTPStatus.OK
+    assert (answer.output.task_status, answer.output.code) == ("FAILED", "InvalidParameter")
+    assert answer.output.message.startswith("The size is not match the allowed size ['1024*1024',")
+
+
+def test_a_reference_that_cannot_be_fetched_fails_at_the_task() -> None:
+    answer = ImageSynthesis.call(
+        model="wanx-v1", prompt="a cat", n=1, ref_img="https://nowhere.invalid/ref.png"
+    )
+
+    assert answer.output.task_status == "FAILED"
+    assert answer.output.code == "BadRequest.InputDownloadFailed"
+
+
+def test_an_oss_address_is_refused_at_create() -> None:
+    answer = ImageSynthesis.async_call(model="wanx-v1", prompt="a cat", ref_img="oss://a/b.png")
+
+    assert (answer.status_code, answer.code) == (HTTPStatus.BAD_REQUEST, "InvalidURL")
+
+
+def test_a_local_file_cannot_be_uploaded_yet(tmp_path: Path) -> None:
+    file = tmp_path / "ref.png"
+    file.write_bytes(b"")
+    with pytest.raises(UploadFileException, match="code: NotFound"):
+        ImageSynthesis.call(model="wanx-v1", prompt="a cat", ref_img=file.as_uri())
 
 
 def test_a_moderated_prompt_fails_at_the_task(served: Server) -> None:
