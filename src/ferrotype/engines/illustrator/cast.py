@@ -106,19 +106,30 @@ def ashore(drawing: Drawing, ground: "Ground") -> None:
                 (span * 0.42, x, subject, TREES[name] * u * dice.uniform(0.9, 1.1))
                 for x in spread(dice, subject.count, low * w, high * w)
             ]
-        elif name in ANIMALS and not (name in AFLOAT and drawing.scene.water):
-            size = (
-                ANIMALS[name]
-                * u
-                * (0.72 if subject.small else 1.0)
-                * min(1.0, (2.4 / max(1, subject.count)) ** 0.45)
-            )
-            for k, x in enumerate(spread(dice, subject.count, 0.14 * w, 0.86 * w)):
-                placed.append(
-                    (span * (0.62 + 0.14 * (k % 2)), x, subject, size * (1 + 0.1 * (k % 2)))
-                )
+    placed += herd(drawing, ground, span)
     for deep, x, subject, size in sorted(placed, key=lambda p: p[0]):
         stand(drawing, subject, x, h - span + deep, size, dice)
+
+
+def herd(
+    drawing: Drawing, ground: "Ground", span: float
+) -> list[tuple[float, float, Subject, float]]:
+    """Give each animal its own place side by side: depth, middle, subject, height in pixels."""
+    wet, dice = drawing.scene.water, drawing.dice("herd")
+    each = [
+        subject
+        for subject in drawing.scene.subjects
+        if subject.concept in ANIMALS and not (subject.concept in AFLOAT and wet)
+        for _ in range(subject.count)
+    ]
+    if not each:
+        return []
+    crowd = min(1.0, (2.4 / len(each)) ** 0.45)
+    placed = []
+    for k, x in enumerate(spread(dice, len(each), 0.12 * drawing.width, 0.88 * drawing.width)):
+        size = ANIMALS[each[k].concept] * ground.u * (0.72 if each[k].small else 1.0) * crowd
+        placed.append((span * (0.62 + 0.14 * (k % 2)), x, each[k], size * (1 + 0.1 * (k % 2))))
+    return placed
 
 
 def aloft(drawing: Drawing, ground: "Ground") -> None:

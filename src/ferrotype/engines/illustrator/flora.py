@@ -129,11 +129,7 @@ def _peony(c: str) -> str:
     ):
         one, two = rosette(n, reach, r, reach * 7)
         out += path(one, low) + path(two, high)
-    return (
-        out
-        + circle(0, 0, 0.2, pale(c, 0.48))
-        + stroke("M-.12 .02Q0 -.2 .13 .02", dark(c, 0.2), 0.05)
-    )
+    return out + circle(0, 0, 0.2, pale(c, 0.48))
 
 
 def _lavender(c: str) -> str:
@@ -206,8 +202,8 @@ def bouquet(
     """Put a full bunch over a pot's rim: centre (x, y), half width `r` pixels."""
     palette = dice.sample(COLOURS[kind], min(2, len(COLOURS[kind])))
     greens = [leaf(drawing, c) for c in dice.sample(LEAVES, 2)]
-    for k in range(9 if lush else 5):
-        turn = -76 + (19 if lush else 38) * k + dice.uniform(-6, 6)
+    for k in range(7 if lush else 3):
+        turn = -72 + (24 if lush else 72) * k + dice.uniform(-6, 6)
         drawing.put(
             use(
                 greens[k % 2],
@@ -239,8 +235,8 @@ def bouquet(
                     turn,
                 )
             )
-    for k in range(4):
-        turn = (-96, -60, 64, 98)[k] + dice.uniform(-8, 8)
+    for k in range(4 if lush else 2):
+        turn = (-90, 92, -58, 62)[k] + dice.uniform(-8, 8)
         drawing.put(use(greens[k % 2], x + turn / 98 * r * 0.66, y + r * 0.1, r * 0.62, turn))
 
 

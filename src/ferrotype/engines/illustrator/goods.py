@@ -56,7 +56,6 @@ def room(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:
     x, y, w, h = box
     u = front.u
     drawing.put(bands(x, y, w, h, stops(*glow_of(drawing))))
-    drawing.put(f"<g {drawing.clip(rect(x, y, w, h, '#fff'))}>")
     wall = mix(glow_of(drawing)[0], "#8a5a3a", 0.3)
     for k in range(8):
         drawing.put(rect(x + (k + 0.2) * w / 8, y, 0.6 * w / 8, h, wall, 0, 'opacity="0.12"'))
@@ -78,7 +77,6 @@ def room(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:
     drawing.put(rect(x, floor - 1.1 * u, w, 1.1 * u, drawing.ink("#8a5a35")))
     pendants(drawing, front, box)
     drawing.ink = outside
-    drawing.put("</g>")
 
 
 def pendants(drawing: Drawing, front: Front, box: Box) -> None:

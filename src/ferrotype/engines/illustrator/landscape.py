@@ -280,7 +280,7 @@ def river(drawing: Drawing, ground: Ground, top: float) -> None:
     left, right = [], []
     for k in range(25):
         part = k / 24
-        mid = w * 0.5 + side * w * 0.2 * math.sin(part * 5.2) * (0.25 + part)
+        mid = w * (0.5 + side * (0.06 + 0.26 * part)) + side * w * 0.07 * math.sin(part * 7)
         half = ground.u * (0.7 + 17 * part**1.7)
         y = top + (h - top) * part**1.25
         left.append((mid - half, y))

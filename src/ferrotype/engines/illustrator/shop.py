@@ -124,13 +124,19 @@ def awning(drawing: Drawing, front: Front) -> None:
                 hem,
             )
         )
-    fall = (
-        (0.0, "#15122a", 0.34),
-        (0.3, "#15122a", 0.08),
-        (0.6, "#ffffff", 0.04),
-        (1.0, "#ffffff", 0.13),
-    )
-    drawing.put(bands(x1, top, x2 - x1, edge - top, fall))
+    for k in range(18):
+        up, down = (part / 18 for part in (k, k + 1))
+        strip = [
+            (x1 - out * up, up),
+            (x2 + out * up, up),
+            (x2 + out * down, down),
+            (x1 - out * down, down),
+        ]
+        tone, alpha = ("#15122a", 0.34 * (1 - k / 7)) if k < 7 else ("#ffffff", 0.012 * (k - 7))
+        corners = [(x, top + (edge - top) * part) for x, part in strip]
+        drawing.put(
+            path(points(corners), tone, f'opacity="{alpha:.3f}" shape-rendering="crispEdges"')
+        )
     drawing.put(
         stroke(
             f"M{x1 - out:.1f} {edge:.1f}H{x2 + out:.1f}",

@@ -56,7 +56,7 @@ def watercolour(picture: Image.Image, seed: int) -> Image.Image:
     wash = ImageChops.subtract(wash, edges.filter(ImageFilter.BoxBlur(max(1, unit))))
     wash = Image.blend(wash, Image.new("RGB", size, PAPER), 0.15)
     pigment = ImageChops.add(noise(rng, size, 7), noise(rng, size, 26), 2)
-    washed = pigment.point([min(255, 196 + v * 78 // 255) for v in range(256)])
+    washed = pigment.point([min(255, 212 + v * 60 // 255) for v in range(256)])
     wash = ImageChops.multiply(wash, Image.merge("RGB", (washed,) * 3))
     wash = ImageChops.screen(
         wash, Image.merge("RGB", (pigment.point([v * 34 // 255 for v in range(256)]),) * 3)

@@ -64,12 +64,12 @@ def display(
                 0.3 * u,
             )
         )
-    drawing.put(
-        rect(x - u, top - u, w + 2 * u, h + u, ink(dark(front.wood, 0.32)), 0.6 * u),
-        rect(x, top, w, h, wood),
-    )
     inner = (x + u, top + u, w - 2 * u, h - 1.6 * u)
     goods.room(drawing, front, inner, dice)
+    drawing.put(
+        frame((x - u, top - u, w + 2 * u, h + u), (x, top, w, h), ink(dark(front.wood, 0.32))),
+        frame((x, top, w, h), inner, wood),
+    )
     bars(drawing, front, inner, tracery)
     drawing.put(
         rect(
@@ -90,6 +90,12 @@ def display(
             'opacity="0.5"',
         ),
     )
+
+
+def frame(outer: goods.Box, inner: goods.Box, colour: str) -> str:
+    """Return the flat frame between two boxes."""
+    d = "".join(f"M{x:.1f} {y:.1f}h{w:.1f}v{h:.1f}h{-w:.1f}Z" for x, y, w, h in (outer, inner))
+    return path(d, colour, 'fill-rule="evenodd"')
 
 
 def bars(
