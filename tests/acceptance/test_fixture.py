@@ -1,10 +1,13 @@
 """`ferrotype.testing`, used as client developers use it."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from ferrotype.testing import Server, server
@@ -88,3 +91,20 @@ def test_the_clock_can_be_set(shared: Server) -> None:
 def test_a_wrong_setting_is_told_with_the_servers_own_words() -> None:
     with pytest.raises(Exception, match="There is no setting"), server(engin="echo"):
         pass
+
+
+def test_it_goes_with_a_test_run_that_is_killed() -> None:
+    script = (
+        "import time\n"
+        "from ferrotype.testing import server\n"
+        "with server(engine='echo') as running:\n"
+        "    print(running._local.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        service = psutil.Process(int(run.stdout.readline()))
+        family = [service, *service.children(recursive=True)]
+        run.kill()
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert alive == []

@@ -11,6 +11,7 @@ from typing import IO, Self
 
 import httpx
 
+from ferrotype.lifeline import PARENT
 from ferrotype.settings import Settings, load
 
 LISTENS = "Ferrotype listens on "
@@ -71,16 +72,19 @@ class LocalServer:
     def start(self) -> None:
         """Start the service and return when it is ready."""
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("FERROTYPE_")}
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("FERROTYPE_")}
+        if threading.current_thread() is threading.main_thread():  # whose end is the process's end
+            environ[PARENT] = str(os.getpid())
         with (self.data_dir / "serve.log").open("ab") as log:
             process = self._process = subprocess.Popen(
                 (sys.executable, "-P", "-m", "ferrotype", "serve"),
                 cwd=self.data_dir,
-                env=inherited | self._environ,
+                env=environ | self._environ,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                start_new_session=True,  # Ctrl-C reaches it through us alone, once
             )
         alarm = threading.Timer(self._patience, process.kill)
         alarm.start()

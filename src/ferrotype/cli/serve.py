@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ferrotype import plugins
+from ferrotype import lifeline, plugins
 from ferrotype.cli import first, logs
 from ferrotype.cli.flags import Config, DataDir, Host, LogLevel, Port, settings
 from ferrotype.cli.listen import base_url, listen, root_url
@@ -64,6 +64,7 @@ def serve(
 
     The first start makes an account and a key, and prints the two lines that a client needs.
     """
+    lifeline.tie_if_asked()
     chosen = settings(**context.params)
     chosen.check_exposure()
     for recipe in chosen.all_recipes:
