@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -163,3 +163,17 @@ def test_a_size_out_of_reach_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineRefusal) as refused:
         draw(tmp_path, job(DEMO, (100, 512)))
     assert refused.value.refusal == "InvalidParameter"
+
+
+def test_a_stop_between_layers_hands_out_no_part_of_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+
+    def stopped(drawing: Drawing) -> Iterator[None]:
+        bench.stopping.set()
+        yield
+
+    monkeypatch.setitem(TEMPLATES, "shop", stopped)
+    assert asyncio.run(Illustrator().run(job(DEMO), bench)) == []
+    assert list(tmp_path.iterdir()) == []

@@ -41,6 +41,8 @@ class Illustrator:
             if bench.stopping.is_set():
                 break
             picture = self.picture(job, scene, job.seed + i, bench)
+            if bench.stopping.is_set():
+                break  # its drawing was cut short: never hand out part of a picture
             path = bench.workdir / f"{i}.png"
             save(picture, path, job, scene, job.seed + i)
             outputs.append(
