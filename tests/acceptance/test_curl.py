@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def finished(shell: Shell) -> str:
         output = json.loads(shell(QUERY.replace("{task_id}", task_id)))["output"]
         if output["task_status"] not in {"PENDING", "RUNNING"}:
             break
+        time.sleep(0.2)
     assert output["task_status"] == "SUCCEEDED", output
     url: str = output["results"][0]["url"]
     return url

@@ -9,6 +9,7 @@ import gzip
 import http.client
 import json
 import socket
+import time
 from typing import Any
 from unittest.mock import ANY
 from urllib.parse import urlsplit
@@ -213,6 +214,7 @@ def done(served: Server) -> str:
         _, _, answer = exchange(served, f"GET /api/v1/tasks/{task}", headers, None)
         if answer["output"]["task_status"] == "SUCCEEDED":
             return task
+        time.sleep(0.2)
     pytest.fail(f"not done: {answer}")
 
 
