@@ -162,6 +162,24 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
     assert done.stderr == f"ferrotype: Port {port} is in use: choose another one by --port.\n"
 
 
+def test_a_metrics_port_in_use_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        folder = str(tmp_path / "data")
+        done = ferrotype("serve", "--port", "0", "--data-dir", folder, METRICS_PORT=port)
+    assert done.returncode == 2
+    assert f"Port {port} is in use: set FERROTYPE_METRICS_PORT" in done.stderr
+
+
+def test_metrics_have_a_listener_of_their_own(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+    with server(tmp_path / "data", engine="echo", metrics_port=port) as running:
+        counters = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=PATIENCE)
+        assert "ferrotype_http_request_seconds" in counters.text
+        assert httpx.get(f"{running.root}/metrics", trust_env=False).status_code != 200
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -5,9 +5,23 @@ import socket
 
 from ferrotype.settings import Settings, SettingsError, is_loopback
 
+METRICS_HOST = "127.0.0.1"
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind and listen. Raises `SettingsError`."""
+
+def listen(chosen: Settings) -> socket.socket:
+    """Bind and listen for callers. Raises `SettingsError`."""
+    return _listen(chosen.host, chosen.port, "choose another one by --port")
+
+
+def listen_for_metrics(chosen: Settings) -> socket.socket | None:
+    """Bind and listen for /metrics, if it is wanted. Raises `SettingsError`."""
+    if not chosen.metrics_port:
+        return None
+    remedy = "set FERROTYPE_METRICS_PORT to another one, or to 0 for none"
+    return _listen(METRICS_HOST, chosen.metrics_port, remedy)
+
+
+def _listen(host: str, port: int, remedy: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
@@ -15,7 +29,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise SettingsError(f"{host} is no address of this machine.") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise SettingsError(f"Port {port} is in use: choose another one by --port.") from None
+            raise SettingsError(f"Port {port} is in use: {remedy}.") from None
         reason = error.strerror
         raise SettingsError(f"{host}:{port} cannot be listened on: {reason}.") from None
 

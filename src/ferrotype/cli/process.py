@@ -1,7 +1,8 @@
 """The two processes of a service: one answers callers, the other works on their tasks.
 
-`python -m ferrotype.cli.process api FD` and `... worker` are how `ferrotype serve` starts them:
-without the command line's libraries, for a service should be there within a second.
+`ferrotype serve` starts them as `python -m ferrotype.cli.process api FD [METRICS_FD]` and
+`... worker`: without the libraries of the command line, for a service should be there within a
+second.
 """
 
 import asyncio
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ferrotype import lifeline
 from ferrotype.cli import logs
-from ferrotype.cli.listen import listen
 from ferrotype.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def main() -> None:
     lifeline.tie_if_asked()
     chosen = load()
     match sys.argv[1:]:
-        case ["api", fd]:
-            run(chosen, api(chosen, socket.socket(fileno=int(fd))))
+        case ["api", *fds]:
+            run(chosen, api(chosen, *(socket.socket(fileno=int(fd)) for fd in fds)))
         case ["worker"]:
             run(chosen, worker(chosen))
         case _:
@@ -43,20 +43,22 @@ def run(chosen: Settings, work: Coroutine[Any, Any, None]) -> None:
     uvloop.run(work)
 
 
-async def api(chosen: Settings, listener: socket.socket) -> None:
-    """Answer callers on a listening socket until a SIGTERM or SIGINT."""
+async def api(
+    chosen: Settings, listener: socket.socket, metrics: socket.socket | None = None
+) -> None:
+    """Answer callers (and, on its own socket, Prometheus) until a SIGTERM or SIGINT."""
     from ferrotype.http.access import AccessLog
     from ferrotype.http.metrics_app import build_metrics
     from ferrotype.http.server import serve
     from ferrotype.wiring.front import open_front
 
-    listener.set_inheritable(False)
     stop, access = asyncio.Event(), AccessLog.to_stderr()
     _on_signal(stop.set)
+    listener.set_inheritable(False)
     async with open_front(chosen) as front, asyncio.TaskGroup() as group:
-        if chosen.metrics_port:
-            counters = listen("127.0.0.1", chosen.metrics_port)
-            group.create_task(serve(build_metrics(), [counters], stop))
+        if metrics:
+            metrics.set_inheritable(False)
+            group.create_task(serve(build_metrics(), [metrics], stop))
         group.create_task(front.janitor.run(stop))
         await serve(_face(chosen, front, access), [listener], stop)
         stop.set()

@@ -7,7 +7,7 @@ import typer
 
 from ferrotype.cli import process
 from ferrotype.cli.flags import Config, DataDir, Host, LogLevel, Port, settings
-from ferrotype.cli.listen import listen
+from ferrotype.cli.listen import listen, listen_for_metrics
 
 Fd = Annotated[
     int | None,
@@ -26,8 +26,8 @@ def api(
     """Answer callers only; `ferrotype worker` works on their tasks."""
     chosen = settings(config, host=host, port=port, data_dir=data_dir, log_level=log_level)
     chosen.check_exposure()
-    listener = socket.socket(fileno=fd) if fd is not None else listen(chosen.host, chosen.port)
-    process.run(chosen, process.api(chosen, listener))
+    listener = socket.socket(fileno=fd) if fd is not None else listen(chosen)
+    process.run(chosen, process.api(chosen, listener, listen_for_metrics(chosen)))
 
 
 def worker(data_dir: DataDir = None, log_level: LogLevel = None, config: Config = None) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import os
 import shlex
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -11,7 +13,7 @@ import typer
 from ferrotype import lifeline, plugins
 from ferrotype.cli import first, logs
 from ferrotype.cli.flags import Config, DataDir, Host, LogLevel, Port, settings
-from ferrotype.cli.listen import base_url, listen, root_url
+from ferrotype.cli.listen import base_url, listen, listen_for_metrics, root_url
 from ferrotype.cli.output import broken, wrong
 from ferrotype.cli.presence import Presence, Taken, address
 from ferrotype.cli.supervisor import Child, supervise
@@ -82,23 +84,26 @@ def serve(
 
 
 def _serve(chosen: Settings, presence: Presence) -> int:
-    with listen(chosen.host, chosen.port) as listener:
+    with ExitStack() as stack:
+        listener = stack.enter_context(listen(chosen))
+        metrics = listen_for_metrics(chosen)
+        sockets = [listener, stack.enter_context(metrics)] if metrics else [listener]
         asyncio.run(first.prepare(chosen))
         port = listener.getsockname()[1]
         presence.announce(base_url(chosen, port))
         typer.echo(banner(chosen, port))
-        return asyncio.run(supervise(children(chosen, listener.fileno())))
+        return asyncio.run(supervise(children(chosen, [one.fileno() for one in sockets])))
 
 
-def children(chosen: Settings, fd: int) -> tuple[Child, Child]:
-    """Return the two processes of a service; `fd` is the listening socket's number."""
+def children(chosen: Settings, fds: Sequence[int]) -> tuple[Child, Child]:
+    """Return the two processes of a service; `fds` are the listening sockets' numbers."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("FERROTYPE_")}
     env |= chosen.environ()
     if chosen.log_format == "auto" and sys.stderr.isatty():
         env["FERROTYPE_LOG_FORMAT"] = "console"  # their own standard errors are pipes to us
     command = (sys.executable, "-P", "-m", "ferrotype.cli.process")
     return (
-        Child(name="api", argv=(*command, "api", str(fd)), env=env, pass_fds=(fd,)),
+        Child(name="api", argv=(*command, "api", *map(str, fds)), env=env, pass_fds=fds),
         Child(name="worker", argv=(*command, "worker"), env=env),
     )
 
