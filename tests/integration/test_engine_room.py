@@ -14,9 +14,10 @@ from rooms import alive, ignore, job, liar, no_note, recipe, run, until
 from structlog.testing import capture_logs
 
 from ferrotype.engine_rooms import logs, process
+from ferrotype.engine_rooms.child import ALLOWED
 from ferrotype.engine_rooms.process import ProcessRoom
 from ferrotype.ports.engine import EngineRefusal
-from ferrotype.ports.engine_room import EngineDied
+from ferrotype.ports.engine_room import EngineDied, Recipe
 
 HELLO = 'say(type="hello", concurrency=1)\n'
 
@@ -241,9 +242,7 @@ async def test_a_host_without_a_heartbeat_is_dead(
 
 
 async def test_an_unknown_engine_says_so(make: Make, tmp_path: Path) -> None:
-    room = ProcessRoom(
-        recipe().__class__(model="*", engine="no-such-engine", label="x"), tmp_path / "room"
-    )
+    room = ProcessRoom(Recipe(model="*", engine="no-such-engine", label="x"), tmp_path / "room")
     with capture_logs() as said, pytest.raises(EngineDied):
         await room.start()
     ended = next(line for line in said if line["event"] == "ended")
@@ -285,14 +284,8 @@ async def test_the_child_sees_no_secret_and_no_file_of_ours(
         os.close(secret)
     assert b"sk-do-not-tell" not in seen
     names = {entry.partition(b"=")[0].decode() for entry in seen.split(b"\0") if entry}
-    assert names <= {*process_environment(), "HOME", "TMPDIR", "PYTHONUNBUFFERED"}
+    assert names <= {*ALLOWED, "HOME", "TMPDIR", "PYTHONUNBUFFERED"}
     assert str(tmp_path / "api-key") not in files
-
-
-def process_environment() -> tuple[str, ...]:
-    from ferrotype.engine_rooms.child import ALLOWED
-
-    return ALLOWED
 
 
 def test_when_the_parent_is_killed_no_engine_stays(tmp_path: Path) -> None:
@@ -302,7 +295,8 @@ def test_when_the_parent_is_killed_no_engine_stays(tmp_path: Path) -> None:
         import asyncio, pathlib, sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from rooms import ignore, job, no_note, recipe, run
-        from ferrotype.engine_rooms.process import ProcessRoom
+        from ferrotype.engine_rooms.child import ALLOWED
+from ferrotype.engine_rooms.process import ProcessRoom
 
         async def main():
             folder = pathlib.Path({str(tmp_path)!r})

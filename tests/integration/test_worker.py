@@ -14,6 +14,7 @@ from workplace import PATIENCE, Workplace, workplace
 from ferrotype.errors import InputDownloadFailed, Unavailable
 from ferrotype.ports.ledger import Ending, Renewal, WorkerCard
 from ferrotype.task import Lease, Status, Task
+from ferrotype.worker import Station, Worker
 
 WITH_INPUT: Mapping[str, Any] = {
     "model": "wanx-v1",
@@ -131,7 +132,7 @@ async def test_a_drain_gives_back_what_takes_too_long(drain: float, tmp_path: Pa
 async def test_a_stop_asked_for_is_heard_at_once(tmp_path: Path) -> None:
     async with workplace(tmp_path, renew=600.0, lapse=1200.0) as place:
         place.start()
-        task_id = await place.add("echo delay=600 steps=6000")
+        task_id = await place.add("echo stall")
         await place.running(task_id)
         await place.ledger.ask_stop(place.account, task_id)
         assert (await place.ended(task_id)).status is Status.CANCELED
@@ -332,8 +333,6 @@ async def test_those_of_a_shared_crash_run_one_by_one_without_a_fault(tmp_path: 
 
 
 async def test_unknown_models_are_refused_at_the_start(tmp_path: Path) -> None:
-    from ferrotype.worker import Station, Worker
-
     async with workplace(tmp_path) as place:
         station = Station(room=place.station.room, models=frozenset({"no-such-model"}))
         with pytest.raises(ValueError, match="no-such-model"):
