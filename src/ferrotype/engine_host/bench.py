@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from ferrotype.engine_host.line import Line
 from ferrotype.engine_rooms import frames
@@ -27,7 +27,7 @@ class JobBench:
     def __init__(self, job: Job, line: Line) -> None:
         self.workdir = Path(job.workdir)
         self.stopping = threading.Event()
-        self.threads: set[Future[object]] = set()
+        self.threads: set[Future[Any]] = set()
         self._task = job.task
         self._line = line
         self._said_at = 0.0

@@ -98,8 +98,8 @@ class Heartbeat(Struct, frozen=True, tag="heartbeat"):
 ToHost = Setup | Begin | Noted | Stop
 ToRoom = Hello | Progress | Note | Done | Refused | Failed | Heartbeat
 
-_to_host = msgspec.json.Decoder(ToHost)
-_to_room = msgspec.json.Decoder(ToRoom)
+_to_host: msgspec.json.Decoder[ToHost] = msgspec.json.Decoder(ToHost)
+_to_room: msgspec.json.Decoder[ToRoom] = msgspec.json.Decoder(ToRoom)
 _encoder = msgspec.json.Encoder()
 
 

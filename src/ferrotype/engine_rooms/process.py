@@ -1,7 +1,6 @@
 """An engine in a process of its own: start, run, stop, kill."""
 
 import asyncio
-import contextlib
 import math
 import sys
 from collections.abc import Awaitable, Callable, Sequence
