@@ -3,6 +3,7 @@
 import io
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.message import Message
 from http import HTTPStatus
@@ -171,6 +172,19 @@ def test_a_reference_picture_is_fetched_without_our_key(
     (headers,) = asked
     assert "authorization" not in headers
     assert headers["user-agent"].startswith("Ferrotype/")
+
+
+def test_many_threads_may_call_at_once(guarded: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashscope, "base_http_api_url", guarded.url)
+    monkeypatch.setattr(dashscope, "api_key", guarded.key)
+
+    def call(seed: int) -> Any:
+        return ImageSynthesis.call(model=MODEL, prompt="a cat", n=1, seed=seed, size="512*512")
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(call, range(24)))
+    assert {answer.output.task_status for answer in answers} == {"SUCCEEDED"}
+    assert len({answer.output.results[0].url for answer in answers}) == 24
 
 
 def test_a_workspace_may_be_named() -> None:

@@ -80,6 +80,16 @@ class TestErrors:
         assert caught.value.code == "DataInspectionFailed"
         assert caught.value.request_id
 
+    def test_one_picture_may_fail_alone(self, guarded: Server) -> None:
+        with Client(base_url=guarded.url, api_key=guarded.key) as client:
+            job = client.images.generate(
+                model=MODEL, prompt="echo fail-item=0:DataInspectionFailed", n=2
+            )
+
+        assert job.succeeded
+        assert len(job.results) == 2
+        assert len(job.image_urls) == 1
+
     def test_a_refusal_raises_bad_request(self, client: Client) -> None:
         with pytest.raises(errors.BadRequestError, match=r"Model not exist\.") as caught:
             client.images.jobs.create(model="no-such-model", prompt="a cat")

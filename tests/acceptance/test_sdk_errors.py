@@ -115,6 +115,23 @@ def test_a_moderated_prompt_is_refused_at_create(served: Server) -> None:
     assert (answer.status_code, answer.code) == (HTTPStatus.BAD_REQUEST, "DataInspectionFailed")
 
 
+def test_one_picture_may_fail_alone(guarded: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashscope, "base_http_api_url", guarded.url)
+    monkeypatch.setattr(dashscope, "api_key", guarded.key)
+    answer = ImageSynthesis.call(
+        model=MODEL, prompt="echo fail-item=1:DataInspectionFailed", n=3, size="512*512"
+    )
+
+    assert answer.output.task_status == "SUCCEEDED"
+    assert answer.output.task_metrics == {"TOTAL": 3, "SUCCEEDED": 2, "FAILED": 1}
+    assert answer.usage.image_count == 2
+    first, failed, last = answer.output.results
+    assert first.url
+    assert last.url
+    assert (failed.url, failed.code) == ("", "DataInspectionFailed")
+    assert failed.message
+
+
 def test_an_unknown_task_is_unknown() -> None:
     for answer in (ImageSynthesis.fetch(NOWHERE), ImageSynthesis.wait(NOWHERE)):
         assert answer.status_code == HTTPStatus.OK
