@@ -295,8 +295,7 @@ def test_when_the_parent_is_killed_no_engine_stays(tmp_path: Path) -> None:
         import asyncio, pathlib, sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from rooms import ignore, job, no_note, recipe, run
-        from ferrotype.engine_rooms.child import ALLOWED
-from ferrotype.engine_rooms.process import ProcessRoom
+        from ferrotype.engine_rooms.process import ProcessRoom
 
         async def main():
             folder = pathlib.Path({str(tmp_path)!r})
