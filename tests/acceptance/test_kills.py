@@ -7,6 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,11 @@ LANES = 16
 KILLS = 14
 CREATE = "/services/aigc/text2image/image-synthesis"
 KEY = {"Authorization": "Bearer sk-anyone"}
+COMMANDS = {
+    "api": "ferrotype.cli.process api",
+    "worker": "ferrotype.cli.process worker",
+    "engine": "ferrotype.engine_host",
+}
 SECONDS = 240  # more than a slow machine needs; a task that is lost is waited for no longer
 
 
@@ -60,18 +66,20 @@ class Victims:
                 continue
         return found
 
-    def kill(self, what: str) -> None:
+    def kill(self, what: str) -> int:
+        """Kill what is named so, and return how many processes that were."""
         if what == "all":
             doomed = self.family()
         elif what == "supervisor":
             doomed = self.family()[:1]
         else:
-            doomed = self.named({"engine": "ferrotype.engine_host"}.get(what, f"ferrotype {what}"))
+            doomed = self.named(
+                {"engine": "ferrotype.engine_host"}.get(what, f"cli.process {what}")
+            )
         for one in doomed:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 one.kill()
-            except psutil.NoSuchProcess:
-                continue
+        return len(doomed)
 
     def left(self) -> list[int]:
         """Return which of all that were ever seen still run."""
@@ -153,7 +161,10 @@ async def torment(local: LocalServer, victims: Victims, done: asyncio.Event) -> 
         await asyncio.sleep(chance.uniform(0.3, 2.0))
         if done.is_set():
             break
-        victims.kill(what := order[turn % len(order)])
+        what = order[turn % len(order)]
+        async with asyncio.timeout(20):
+            while not victims.kill(what):  # it was killed just now, and is being started again
+                await asyncio.sleep(0.05)
         killed[what] += 1
         await asyncio.sleep(0.2)
         if victims.supervisor() is None:
@@ -185,7 +196,7 @@ async def through_hell(local: LocalServer, victims: Victims) -> dict[int, tuple[
                 lanes.create_task(lane())
         done.set()
         killed = await tormentor
-        assert set(killed) == {"worker", "engine", "api", "supervisor", "all"}, killed
+        assert set(killed) == {*COMMANDS, "supervisor", "all"}, killed
         for status, url in ends.values():
             assert status == "SUCCEEDED"
             picture = await persist(client, "GET", url)
@@ -270,7 +281,7 @@ async def kill_engine_under(local: LocalServer, victims: Victims, task: str, tim
         for faults in range(times):
             while not await reached(faults + 1, faults):
                 await asyncio.sleep(0.05)
-            for engine in victims.named("ferrotype.engine_host"):
+            for engine in victims.named(COMMANDS["engine"]):
                 engine.kill()
             while (now := await ledger.get(account, task)) and now.faults == faults:
                 await asyncio.sleep(0.05)
