@@ -26,7 +26,7 @@ demo: $(BIN)/.core ## Start the service, make one picture by its API, say where 
 check: $(BIN)/.tests ## Style, types, the house's bands, the catalogue
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src tests
+	$(BIN)/mypy src tests bench
 	$(BIN)/lint-imports --verbose
 	$(BIN)/python -m pytest -q tests/unit/test_catalogue_data.py
 
@@ -45,7 +45,7 @@ test-all: test ## The core tests, then each heavy group (named in FERROTYPE_REQU
 		fi; \
 	done
 
-bench: $(BIN)/.tests ## Measure, beside bare baselines, and write docs/performance.md
+bench: $(BIN)/.tests ## Measure, beside bare baselines, and write docs/performance.md (6 minutes)
 	$(BIN)/python -m bench
 
 soak: $(BIN)/.tests ## 50,000 tasks of ten accounts: memory, handles, threads and disk stay flat
