@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ferrotype.cli.local import LocalServer
-from ferrotype.testing import Server
+from ferrotype.testing import Server, server
 
 VENDOR = "https://dashscope-intl.aliyuncs.com/api/v1"
 
@@ -40,14 +39,14 @@ curl -X GET https://dashscope-intl.aliyuncs.com/api/v1/tasks/{task_id} \
 Shell = Callable[[str], str]
 
 
-def shell_in(folder: Path, server: Server | LocalServer) -> Shell:
+def shell_in(folder: Path, against: Server) -> Shell:
     """Run commands as a user would, in a folder; the vendor's scheme and host are replaced."""
 
     def run(command: str) -> str:
         done = subprocess.run(
-            ["bash", "-c", command.replace(VENDOR, server.url)],
+            ["bash", "-c", command.replace(VENDOR, against.url)],
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "DASHSCOPE_API_KEY": server.key},
+            env={"PATH": os.environ["PATH"], "DASHSCOPE_API_KEY": against.key},
             capture_output=True,
             timeout=60,
             check=False,
@@ -176,8 +175,7 @@ def test_the_url_follows_the_name_that_was_used(served: Server, tmp_path: Path) 
 
 
 def test_a_client_elsewhere_gets_the_public_url(tmp_path: Path) -> None:
-    settings = {"FERROTYPE_ENGINE": "echo", "FERROTYPE_PUBLIC_URL": "http://pictures.example"}
-    with LocalServer(tmp_path / "data", settings) as public:
+    with server(engine="echo", public_url="http://pictures.example") as public:
         assert public.url == "http://pictures.example/api/v1"
         shell = shell_in(tmp_path, public)
         listens = public.root.removeprefix("http://")

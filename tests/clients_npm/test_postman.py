@@ -20,17 +20,12 @@ if not NEWMAN.exists():
     pytest.skip("tests/clients_npm/ready installs newman", allow_module_level=True)
 
 
-def origin(server: Server) -> str:
-    """Scheme, host and port: the collection brings the paths."""
-    return server.url.removesuffix("/api/v1")
-
-
 def run(server: Server, report: Path, *options: str) -> tuple[int, list[dict[str, Any]]]:
     """Run the whole collection; return newman's exit status and its executions."""
     done = subprocess.run(
         [
             NEWMAN, "run", COLLECTION, "--environment", POSTMAN / "local.postman_environment.json",
-            "--env-var", f"baseUrl={origin(server)}", "--env-var", f"apiKey={server.key}",
+            "--env-var", f"baseUrl={server.root}", "--env-var", f"apiKey={server.key}",
             "--reporters", "json", "--reporter-json-export", report, *options,
         ],
         capture_output=True,
@@ -97,7 +92,7 @@ def test_the_documented_command_runs(served: Server, tmp_path: Path) -> None:
     command = block.split("```")[0].strip()
 
     done = subprocess.run(
-        ["bash", "-c", f"{command} --env-var baseUrl={origin(served)}"],
+        ["bash", "-c", f"{command} --env-var baseUrl={served.root}"],
         cwd=REPOSITORY,
         env={
             "PATH": f"{NEWMAN.parent}:{os.environ['PATH']}",
