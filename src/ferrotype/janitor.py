@@ -15,6 +15,7 @@ from ferrotype.ports.clock import Clock
 from ferrotype.ports.ledger import Upkeep
 from ferrotype.ports.media_store import MediaStore
 
+TURN = 0.5  # seconds between two rounds: half of what a dead worker's task may wait at most
 CHUNK = 100  # expired tasks that are removed in one go
 SWEEP_CHUNK = 500  # tasks asked for in one go
 YOUNG = timedelta(hours=24)  # nothing younger than this is ever swept
@@ -56,11 +57,11 @@ class Janitor:
         self._due: dict[str, float] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Do what is due, each second, until the event is set."""
+        """Do what is due, twice a second, until the event is set."""
         while not stop.is_set():
             await self.round()
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(TURN):
                     await stop.wait()
             except TimeoutError:
                 continue
@@ -77,7 +78,7 @@ class Janitor:
             await self._do(self._chores_of_leader())
 
     def _chores_of_all(self) -> Sequence[Chore]:
-        return (Chore("reap", 1, self._reap),)
+        return (Chore("reap", TURN, self._reap),)
 
     def _chores_of_leader(self) -> Sequence[Chore]:
         upkeep, options = self._upkeep, self._options
