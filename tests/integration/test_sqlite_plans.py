@@ -18,6 +18,7 @@ QUERIES = {
     "next": work.NEXT,
     "due": work.DUE,
     "next due": work.NEXT_DUE,
+    "settled": work.SETTLED,
     "held": lanes.NEXT_HELD,
     "unserved": upkeep.UNSERVED,
     "left": upkeep.LEFT,

@@ -181,11 +181,12 @@ async def test_a_lost_lease_publishes_nothing(tmp_path: Path) -> None:
         assert await place.files() == set()
 
 
-async def test_when_somebody_else_settled_first_our_files_go(tmp_path: Path) -> None:
+async def test_when_somebody_else_ended_it_first_our_files_go_with_their_task(
+    tmp_path: Path,
+) -> None:
     async with workplace(tmp_path) as place:
 
         async def late(lease: Lease, ending: Ending) -> Task:
-            assert await place.files() == {f"{lease.task}/1"}
             await place.ledger.time_out(lease)
             return await place.ledger.settle(lease, ending)
 
@@ -194,7 +195,48 @@ async def test_when_somebody_else_settled_first_our_files_go(tmp_path: Path) -> 
         task = await place.run("a cat")
         assert task.code == "InternalError.Timeout"
         await place.close()
+        assert await place.files() == {f"{task.id}/1"}
+        await place.ledger.set_clock_offset(86_401)
+        (swept,) = await place.ledger.expired(1)
+        await place.store.drop(f"{swept.day}/{swept.task_id}")
         assert await place.files() == set()
+
+
+async def test_a_settle_whose_answer_was_lost_is_told_again(tmp_path: Path) -> None:
+    async with workplace(tmp_path) as place:
+        answers: list[Task] = []
+
+        async def unheard(lease: Lease, ending: Ending) -> Task:
+            answers.append(await place.ledger.settle(lease, ending))
+            if len(answers) < 3:
+                raise ConnectionError("the answer was lost")
+            return answers[-1]
+
+        place.work.instead["settle"] = unheard
+        place.start()
+        task_id = await place.add("a cat")
+        task = await place.ended(task_id)
+        await place.benches_empty()
+        assert task.status is Status.SUCCEEDED
+        assert answers == [task] * 3
+        assert await place.files() == {f"{task_id}/1"}
+
+
+async def test_files_stay_when_a_settle_went_through_unseen(tmp_path: Path) -> None:
+    async with workplace(tmp_path) as place:
+
+        async def unseen(lease: Lease, ending: Ending) -> Task:
+            await place.ledger.settle(lease, ending)
+            raise RuntimeError("an answer that nobody understands")
+
+        place.work.instead["settle"] = unseen
+        place.start()
+        task_id = await place.add("a cat")
+        task = await place.ended(task_id)
+        await place.benches_empty()
+        assert task.status is Status.SUCCEEDED
+        assert "fault" in place.work.calls
+        assert await place.files() == {f"{task_id}/1"}
 
 
 async def test_a_worker_that_the_ledger_forgot_goes_on_under_a_new_name(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from ferrotype.conformance.ledger_base import (
     new_task,
 )
 from ferrotype.errors import Conflict
-from ferrotype.task import FINAL, MAX_FAULTS, RULES, Lease, Move, Status
+from ferrotype.ports.ledger import Ending
+from ferrotype.task import FINAL, MAX_FAULTS, RULES, Lease, Move, Result, Status
 
 Try = Callable[[FullLedger, str, Lease], Awaitable[object]]
 
@@ -94,6 +95,8 @@ class MoveTests(LedgerTests):
     ) -> None:
         task_id, lease = await bring(ledger, account, worker, situation)
         before = await ledger.get(account, task_id)
+        if move is Move.SUCCEED and situation.status is Status.SUCCEEDED:
+            return  # told twice by the same lease: it has a test of its own
         if not allowed(move, situation):
             with pytest.raises(Conflict):
                 await TRIES[move](ledger, account, lease)
@@ -173,6 +176,46 @@ class MoveTests(LedgerTests):
         task = await ledger.settle(new, DONE)
         assert task.status is Status.SUCCEEDED
         assert task.attempt == new.attempt
+
+    async def test_success_may_be_told_twice(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        task_id = (await ledger.add(new_task(account))).task_id
+        old = (await must_claim(ledger, worker)).lease
+        await ledger.give_back(old, "a test")
+        lease = (await must_claim(ledger, worker)).lease
+        task = await ledger.settle(lease, DONE)
+        events = await ledger.events(account, task_id)
+        await ledger.set_clock_offset(10)
+        await ledger.rotate_secret()
+        other = Ending(result=Result(outputs=(), usage={"image_count": 9}, shown={}))
+        for ending in (DONE, other):
+            assert await ledger.settle(lease, ending) == task
+        strangers = (old, Lease(task_id, lease.attempt, "somebody-else"))
+        for call in [
+            *(ledger.settle(stranger, DONE) for stranger in strangers),
+            ledger.settle(lease, BROKEN),
+            ledger.time_out(lease),
+            ledger.give_back(lease, "why"),
+            ledger.fault(lease, "why"),
+        ]:
+            with pytest.raises(Conflict):
+                await call
+        assert await ledger.get(account, task_id) == task
+        assert await ledger.events(account, task_id) == events
+        await ledger.set_clock_offset(1_001)
+        with pytest.raises(Conflict):
+            await ledger.settle(lease, DONE)
+
+    async def test_failure_is_told_once(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.add(new_task(account))
+        lease = (await must_claim(ledger, worker)).lease
+        await ledger.settle(lease, BROKEN)
+        for ending in (BROKEN, DONE):
+            with pytest.raises(Conflict):
+                await ledger.settle(lease, ending)
 
     async def test_the_first_write_wins_against_ask_stop(
         self, ledger: FullLedger, account: str, worker: str

@@ -140,7 +140,11 @@ class Work(Protocol):
         """Prove the worker alive and write new progress (0 to 1), in one write."""
 
     async def settle(self, lease: Lease, ending: Ending) -> Task:
-        """RUNNING -> SUCCEEDED or FAILED. Fixes `end_at`, `expires_at` and the signing key."""
+        """RUNNING -> SUCCEEDED or FAILED. Fixes `end_at`, `expires_at` and the signing key.
+
+        The lease that made a task SUCCEEDED may say so again, should the first answer be lost:
+        it gets the task as it was settled then, and nothing changes.
+        """
 
     async def stopped(self, lease: Lease) -> Task:
         """RUNNING with a stop asked for -> CANCELED."""

@@ -219,8 +219,9 @@ class Attempt:
         try:
             task = await persist(tell, self._mine)
         except Conflict:
+            # its files stay: a settle of ours that went through unseen has made them the result,
+            # and otherwise they go with their task
             self._log.warning("not ours any more", action="attempt.lost")
-            await self._delivery.take_back()
             return
         except (Busy, OSError) as error:
             self._log.warning("not told", action="attempt.lost", error=str(error))

@@ -10,7 +10,7 @@ import msgspec
 from ferrotype.errors import AlgorithmFailed, Conflict, TimedOut, default_message
 from ferrotype.ledgers.sqlite import moves
 from ferrotype.ledgers.sqlite.locks import FileLock
-from ferrotype.ledgers.sqlite.rows import SECOND, order_of, read_task, text_of
+from ferrotype.ledgers.sqlite.rows import LIVING, SECOND, order_of, read_task, text_of
 from ferrotype.ledgers.sqlite.store import Store
 from ferrotype.ledgers.sqlite.writer import Batch
 from ferrotype.ports.ledger import Claim, Ending, Renewal, WorkerCard
@@ -24,6 +24,8 @@ DUE = """SELECT id FROM task
     WHERE status = 'PENDING' AND not_before IS NOT NULL AND not_before <= ? LIMIT 100"""
 NEXT_DUE = """SELECT not_before FROM task WHERE status = 'PENDING' AND not_before IS NOT NULL
     AND model IN (SELECT value FROM json_each(?)) ORDER BY not_before LIMIT 1"""
+SETTLED = f"""SELECT t.n FROM task t WHERE t.id = :id AND t.status = 'SUCCEEDED'
+    AND t.attempt = :attempt AND t.worker = :worker AND {LIVING}"""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -101,7 +103,11 @@ class SqliteWork:
         return await self._store.writer.do(partial(self._renew, worker, dict(progress)))
 
     async def settle(self, lease: Lease, ending: Ending) -> Task:
-        """RUNNING -> SUCCEEDED or FAILED. Fixes `end_at`, `expires_at` and the signing key."""
+        """RUNNING -> SUCCEEDED or FAILED. Fixes `end_at`, `expires_at` and the signing key.
+
+        The lease that made a task SUCCEEDED may say so again, should the first answer be lost:
+        it gets the task as it was settled then, and nothing changes.
+        """
         if ending.result is None:
             return await self._store.hold(
                 Move.FAIL, lease, code=ending.code, message=ending.message
@@ -198,14 +204,14 @@ class SqliteWork:
 
     def _succeed(self, lease: Lease, result: Result, batch: Batch) -> Task:
         conn = batch.conn
-        moved = moves.apply(
-            batch,
-            Move.SUCCEED,
-            lease.task,
-            Who.WORKER,
-            attempt=lease.attempt,
-            worker=lease.worker,
-        )
+        holder = {"attempt": lease.attempt, "worker": lease.worker}
+        try:
+            moved = moves.apply(batch, Move.SUCCEED, lease.task, Who.WORKER, **holder)
+        except Conflict:
+            row = conn.execute(SETTLED, {"id": lease.task, "now": batch.now, **holder}).fetchone()
+            if row is None:
+                raise
+            return read_task(conn, row[0])
         kid = conn.execute("SELECT kid FROM secret ORDER BY from_at DESC LIMIT 1").fetchone()[0]
         made = text_of(msgspec.structs.replace(result, kid=kid))
         conn.execute("INSERT INTO result (n, made) VALUES (?, ?)", (moved.n, made))
