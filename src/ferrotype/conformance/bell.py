@@ -4,6 +4,9 @@ import asyncio
 import threading
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from uuid import uuid4
+
+import pytest
 
 from ferrotype.ports.bell import Bell
 
@@ -54,13 +57,31 @@ class BellSuite:
             one.ring({"last"})
             assert await ear.wait(2)
 
-    async def test_very_many_topics(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("many", [1_000, 10_000])
+    async def test_very_many_topics(self, tmp_path: Path, many: int) -> None:
+        topics = [f"task:{uuid4()}" for _ in range(many)]
         async with (
             self.open_bell(tmp_path) as one,
             self.open_bell(tmp_path) as two,
-            two.listen({"task:4999"}) as ear,
+            two.listen(topics[:1]) as first,
+            two.listen(topics[-1:]) as last,
         ):
-            one.ring({f"task:{number}" for number in range(5_000)})
+            one.ring(topics)
+            assert await first.wait(2)
+            assert await last.wait(2)
+
+    async def test_from_many_threads(self, tmp_path: Path) -> None:
+        async with (
+            self.open_bell(tmp_path) as one,
+            self.open_bell(tmp_path) as two,
+            two.listen({"last"}) as ear,
+        ):
+            threads = [threading.Thread(target=one.ring, args=({"a", "b"},)) for _ in range(20)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            one.ring({"last"})
             assert await ear.wait(2)
 
     async def test_nobody_listens(self, tmp_path: Path) -> None:
