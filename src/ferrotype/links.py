@@ -24,7 +24,7 @@ class Links:
     def __init__(self, secrets: Callable[[], Awaitable[Sequence[Secret]]], clock: Clock) -> None:
         self._read = secrets
         self._clock = clock
-        self._secrets: dict[str, bytes] = {}
+        self._secrets: dict[str, hmac.HMAC] = {}  # begun: each signature goes on with a copy
         self._newest = ""
         self._refresh_at = float("-inf")
 
@@ -58,8 +58,9 @@ class Links:
     def _signature(self, kid: str, key: str, end: int) -> str:
         """Sign for GET: what may be read may be asked about by HEAD too."""
         said = f"GET\n{key}\n{end}".encode("utf-8", "surrogatepass")
-        digest = hmac.digest(self._secrets[kid], said, "sha256")
-        return urlsafe_b64encode(digest).rstrip(b"=").decode()
+        signing = self._secrets[kid].copy()
+        signing.update(said)
+        return urlsafe_b64encode(signing.digest()).rstrip(b"=").decode()
 
     async def _refresh(self) -> None:
         now = self._clock.steady()
@@ -67,5 +68,5 @@ class Links:
             return
         self._refresh_at = now + REFRESH
         live = await self._read()
-        self._secrets = {secret.kid: secret.bytes for secret in live}
+        self._secrets = {one.kid: hmac.new(one.bytes, digestmod="sha256") for one in live}
         self._newest = live[0].kid

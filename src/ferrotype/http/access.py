@@ -20,7 +20,21 @@ from ferrotype.http.exchange import Exchange
 EVERY = 0.25  # seconds
 MOST = 100_000  # lines that may wait for a slow reader; more are dropped, and counted
 
-Entry = tuple[int, float, str, str, str, int, int, str, str]
+_encode = msgspec.json.Encoder().encode_lines
+
+
+class Line(msgspec.Struct, tag_field="action", tag="request", gc=False):
+    """What is said about one request; `ms` from its head to the end of its answer."""
+
+    at: datetime
+    method: str
+    path: str
+    route: str
+    status: int
+    bytes: int
+    ms: float
+    request_id: str
+    client: str
 
 
 class AccessLog:
@@ -29,7 +43,7 @@ class AccessLog:
     def __init__(self, file: BinaryIO | None = None) -> None:
         self._out = structlog.BytesLogger(file) if file else None
         self._thread = ThreadPoolExecutor(1, "access-log") if file else None
-        self._entries: list[Entry] = []
+        self._lines: list[Line] = []
         self._timer: asyncio.TimerHandle | None = None
         self._writing: Future[None] | None = None
 
@@ -42,65 +56,46 @@ class AccessLog:
         """Note a request that was answered."""
         if self._out is None:
             return
-        if len(self._entries) >= MOST:
+        if len(self._lines) >= MOST:
             metrics.LOG_LINES_DROPPED.inc()
             return
         client = exchange.scope.get("client")
-        self._entries.append(
-            (
-                exchange.arrived,
-                (time.perf_counter_ns() - exchange.started) / 1e6,
-                exchange.scope["method"],
-                exchange.path,
-                exchange.route,
-                exchange.status,
-                exchange.sent,
-                exchange.request_id,
-                client[0] if client else "",
+        self._lines.append(
+            Line(
+                at=datetime.fromtimestamp(exchange.arrived / 1e9, UTC),
+                method=exchange.scope["method"],
+                path=exchange.path,
+                route=exchange.route,
+                status=exchange.status,
+                bytes=exchange.sent,
+                ms=round((time.perf_counter_ns() - exchange.started) / 1e6, 2),
+                request_id=exchange.request_id,
+                client=client[0] if client else "",
             )
         )
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(EVERY, self._turn)
 
     def _turn(self) -> None:
-        """Hand the entries to the thread, unless it is still busy with the last ones."""
+        """Hand the lines to the thread, unless it is still busy with the last ones."""
         assert self._thread
         self._timer = None
         if self._writing and not self._writing.done():
             self._timer = asyncio.get_running_loop().call_later(EVERY, self._turn)
             return
-        entries, self._entries = self._entries, []
-        self._writing = self._thread.submit(self._write, entries)
+        lines, self._lines = self._lines, []
+        self._writing = self._thread.submit(self._write, lines)
 
-    def _write(self, entries: list[Entry]) -> None:
+    def _write(self, lines: list[Line]) -> None:
         assert self._out
-        if entries:
-            self._out.msg(b"\n".join(map(_line, entries)))
+        if lines:
+            self._out.msg(_encode(lines)[:-1])
 
     def close(self) -> None:
         """Write what is left. The loop's last call."""
         if self._timer:
             self._timer.cancel()
         if self._thread:
-            entries, self._entries = self._entries, []
-            self._thread.submit(self._write, entries)
+            lines, self._lines = self._lines, []
+            self._thread.submit(self._write, lines)
             self._thread.shutdown()
-
-
-def _line(entry: Entry) -> bytes:
-    arrived, ms, method, path, route, status, sent, request_id, client = entry
-    at = datetime.fromtimestamp(arrived / 1e9, UTC).isoformat(timespec="milliseconds")
-    return msgspec.json.encode(
-        {
-            "at": at,
-            "action": "request",
-            "method": method,
-            "path": path,
-            "route": route,
-            "status": status,
-            "bytes": sent,
-            "ms": round(ms, 2),
-            "request_id": request_id,
-            "client": client,
-        }
-    )

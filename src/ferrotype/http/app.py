@@ -1,18 +1,16 @@
 """The face itself: one request in, one answer out."""
 
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection, Sequence
 
 import structlog
 from msgspec import Struct
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from ferrotype import metrics
 from ferrotype.catalogue import Catalogue
-from ferrotype.errors import Broken, FerrotypeError, Missing
+from ferrotype.errors import Broken, FerrotypeError
 from ferrotype.http import wire
 from ferrotype.http.access import AccessLog
 from ferrotype.http.body import Limits
@@ -31,12 +29,12 @@ from ferrotype.http.routes.files import Files
 from ferrotype.http.routes.health import Health
 from ferrotype.http.routes.models import Models
 from ferrotype.http.routes.tasks import Tasks
+from ferrotype.http.routing import Route, Table
 from ferrotype.keyring import Keyring
 from ferrotype.links import Links
 from ferrotype.ports.media_store import MediaStore
 from ferrotype.service import Service
 
-Handler = Callable[[Exchange], Awaitable[None]]
 API = "/api/v1"
 
 
@@ -55,10 +53,10 @@ class Options(Struct, frozen=True, kw_only=True):
 class Face:
     """An ASGI application: looks at the door, finds the route, and turns errors into answers."""
 
-    def __init__(self, door: Door, routes: list[Route], access: AccessLog) -> None:
+    def __init__(self, door: Door, routes: Sequence[Route], access: AccessLog) -> None:
         self._door = door
         self._access = access
-        self._router = Router(routes, redirect_slashes=False, default=_nowhere)
+        self._table = Table(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -67,11 +65,7 @@ class Face:
         exchange = Exchange(scope, receive, send)
         try:
             await self._door.admit(exchange)
-            scope["app"] = self  # makes the router raise 405 instead of writing it
-            scope["ferrotype.exchange"] = exchange
-            if exchange.path[-1:] == "/":
-                scope["path"] = exchange.path[:-1]
-            await self._router(scope, receive, send)
+            await self._table.find(exchange)(exchange)
         except ClientDisconnect:
             pass
         except Exception as error:
@@ -87,33 +81,11 @@ class Face:
         self._access.note(exchange)
 
 
-class Endpoint:
-    """Lets a handler of exchanges stand in the router's table, under the name of its route."""
-
-    __slots__ = ("_handle", "_name")
-
-    def __init__(self, name: str, handle: Handler) -> None:
-        self._name = name
-        self._handle = handle
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the exchange on."""
-        exchange: Exchange = scope["ferrotype.exchange"]
-        exchange.route = self._name
-        await self._handle(exchange)
-
-
-async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
-    raise Missing()
-
-
 async def _tell(exchange: Exchange, error: Exception) -> None:
     """Answer with an error, in the vendor's form."""
     extra: list[Header] = []
-    if isinstance(error, HTTPException):
-        allowed = (error.headers or {}).get("Allow", "")
-        extra.append((b"allow", allowed.encode()))
-        error = WrongMethod()
+    if isinstance(error, WrongMethod):
+        extra.append((b"allow", error.allowed))
     if not isinstance(error, FerrotypeError):
         structlog.get_logger().error(
             "a request broke",
@@ -150,15 +122,14 @@ def build(
     models = Models(service, catalogue)
     files = Files(service, links, store)
     health = Health(service)
-    table: list[tuple[str, str, str, Handler]] = [
-        ("query", "GET", f"{API}/tasks/{{task_id}}", tasks.query),
-        ("create", "POST", f"{API}/services/aigc/{{route:path}}", creates.create),
-        ("file", "GET", "/files/{key:path}", files.read),
-        ("list", "GET", f"{API}/tasks", tasks.list),
-        ("cancel", "POST", f"{API}/tasks/{{task_id}}/cancel", tasks.cancel),
-        ("models", "GET", f"{API}/models", models.list),
-        ("health", "GET", "/healthz", health.alive),
-        ("ready", "GET", "/readyz", health.ready),
+    routes = [
+        Route("query", "GET", f"{API}/tasks/([^/]+)", tasks.query),
+        Route("create", "POST", f"{API}/services/aigc/(.+)", creates.create),
+        Route("file", "GET", "/files/(.+)", files.read),
+        Route("list", "GET", f"{API}/tasks", tasks.list),
+        Route("cancel", "POST", f"{API}/tasks/([^/]+)/cancel", tasks.cancel),
+        Route("models", "GET", f"{API}/models", models.list),
+        Route("health", "GET", "/healthz", health.alive),
+        Route("ready", "GET", "/readyz", health.ready),
     ]
-    routes = [Route(path, Endpoint(name, do), methods=[how]) for name, how, path, do in table]
     return Face(door, routes, access)

@@ -1,5 +1,7 @@
 """Which HTTP status an error has on the wire."""
 
+from collections.abc import Sequence
+
 from ferrotype.errors import (
     Busy,
     Conflict,
@@ -28,6 +30,10 @@ class WrongMethod(Refused):
     """The specified method is not allowed against this resource."""
 
     code = "MethodNotAllowed"
+
+    def __init__(self, methods: Sequence[str]) -> None:
+        super().__init__()
+        self.allowed = ", ".join(methods).encode()
 
 
 class TaskFailed(FerrotypeError):

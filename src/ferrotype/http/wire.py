@@ -11,7 +11,8 @@ from ferrotype.errors import IllegalInput, InvalidParameter
 from ferrotype.ports.ledger import Listed, ListQuery, Page
 from ferrotype.task import Status, Task
 
-VENDOR_ZONE = timezone(timedelta(hours=8))
+VENDOR_OFFSET = timedelta(hours=8)
+VENDOR_ZONE = timezone(VENDOR_OFFSET)
 DAY = timedelta(hours=24)
 MAX_PAGE_SIZE = 100
 MAX_PAGE = 1_000_000
@@ -246,7 +247,7 @@ def health(status: str) -> bytes:
 
 def _local(moment: datetime) -> str:
     """Say a moment as the vendor does: in UTC+8, with milliseconds and without a zone mark."""
-    return moment.astimezone(VENDOR_ZONE).isoformat(" ", "milliseconds")[:23]
+    return (moment + VENDOR_OFFSET).isoformat(" ", "milliseconds")[:23]
 
 
 def _millis(moment: datetime) -> int:

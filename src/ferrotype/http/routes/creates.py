@@ -47,7 +47,7 @@ class Creates:
 
     async def create(self, exchange: Exchange) -> None:
         """Answer PENDING at once, or attend the task when the asynchronous header is absent."""
-        route = exchange.param("route")
+        route = exchange.part
         if route not in PATHS:
             raise Missing()
         body = await read_body(exchange, self._limits)

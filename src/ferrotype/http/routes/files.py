@@ -30,7 +30,7 @@ class Files:
 
     async def read(self, exchange: Exchange) -> None:
         """Stream a file, or redirect to where the store has it."""
-        key = exchange.param("key")
+        key = exchange.part
         end = await self._links.verify(key, exchange.query())
         shape = _KEY.fullmatch(key)
         if shape is None:

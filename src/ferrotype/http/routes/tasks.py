@@ -27,7 +27,7 @@ class Tasks:
 
     async def query(self, exchange: Exchange) -> None:
         """Answer with the task as it stands; whatever is no task of the caller's is UNKNOWN."""
-        task_id = exchange.param("task_id")
+        task_id = exchange.part
         task = await self._service.get(exchange.caller, task_id, self._hold)
         if task is None:
             await exchange.reply(200, wire.unknown(exchange.request_id, task_id), (), TASK_TYPE)
@@ -76,5 +76,5 @@ class Tasks:
 
     async def cancel(self, exchange: Exchange) -> None:
         """Cancel a task that still waits. The body, which some clients send, says nothing."""
-        await asyncio.shield(self._service.cancel(exchange.caller, exchange.param("task_id")))
+        await asyncio.shield(self._service.cancel(exchange.caller, exchange.part))
         await exchange.reply(200, wire.cancelled(exchange.request_id), (), TASK_TYPE)
