@@ -1,13 +1,12 @@
 """What a task is, and every move that it can make."""
 
-import secrets
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -228,8 +227,10 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 def new_task_id() -> str:
-    """Return a UUIDv7: 48 bits of milliseconds, then 74 random bits (RFC 9562, section 5.7)."""
-    moment = time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF
-    low = secrets.randbits(74)
-    number = moment << 80 | 0x7 << 76 | (low >> 62) << 64 | 0b10 << 62 | low & (1 << 62) - 1
-    return str(UUID(int=number))
+    """Return a UUIDv7: 48 bits of milliseconds, then 74 random bits (RFC 9562, section 5.7).
+
+    Spelled by hand: one is made for each of 6,000 a second.
+    """
+    time_, chance = f"{time.time_ns() // 1_000_000:012x}", os.urandom(10).hex()
+    variant = "89ab"[int(chance[3], 16) & 3]
+    return f"{time_[:8]}-{time_[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[7:19]}"

@@ -1,7 +1,7 @@
 """The checks of one model, laid out in advance so that a request is checked fast."""
 
-import secrets
 from collections.abc import Callable, Mapping
+from random import getrandbits
 from typing import Any
 
 from ferrotype.catalogue.draft import Draft
@@ -15,7 +15,7 @@ from ferrotype.task import Order
 
 Refusal = tuple[str, str]
 WORDS = ("prompt", "negative_prompt", "size", "n", "seed", "duration", "fps")
-SEEDS = 2**31
+SEED_BITS = 31
 
 
 class Step:
@@ -117,7 +117,7 @@ class Plan:
             negative=words.get("negative_prompt", ""),
             size=words.get("size", self.canvas),
             n=words.get("n", 1),
-            seed=secrets.randbelow(SEEDS) if seed is None else seed,
+            seed=getrandbits(SEED_BITS) if seed is None else seed,
             fields=draft.fields,
             inputs=draft.inputs,
             duration=words.get("duration"),

@@ -6,6 +6,7 @@ second.
 """
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -60,6 +61,7 @@ async def api(
             metrics.set_inheritable(False)
             group.create_task(serve(build_metrics(), [metrics], stop))
         group.create_task(front.janitor.run(stop))
+        gc.freeze()  # the catalogue stays: no collection need walk through it
         await serve(_face(chosen, front, access), [listener], stop)
         stop.set()
     access.close()
