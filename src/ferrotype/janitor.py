@@ -17,6 +17,7 @@ from ferrotype.ports.media_store import MediaStore
 
 TURN = 0.5  # seconds between two rounds: half of what a dead worker's task may wait at most
 CHUNK = 100  # expired tasks that are removed in one go
+LONGEST = 0.5  # seconds of removing, after which the other chores have their turn
 SWEEP_CHUNK = 500  # tasks asked for in one go
 YOUNG = timedelta(hours=24)  # nothing younger than this is ever swept
 MARGIN = timedelta(days=3)  # beyond the retention
@@ -87,7 +88,7 @@ class Janitor:
             Chore("abandon", 1, upkeep.abandon),
             Chore("unserved", 5, lambda: upkeep.end_unserved(options.unserved_after)),
             Chore("overdue", 5, lambda: upkeep.end_overdue(options.deadlines, options.deadline)),
-            Chore("expire", 5, self._expire),
+            Chore("expire", 1, self._expire),
             Chore("checkpoint", 5, upkeep.checkpoint),
             Chore("sweep", 3600, self._sweep),
         )
@@ -109,11 +110,12 @@ class Janitor:
 
     async def _expire(self) -> None:
         """Remove expired tasks: first their files, then their rows."""
+        end = self._clock.steady() + LONGEST
         while swept := await self._upkeep.expired(CHUNK):
             for gone in swept:
                 await self._store.drop(f"{gone.day}/{gone.task_id}")
             await self._upkeep.forget([gone.task_id for gone in swept])
-            if len(swept) < CHUNK:
+            if len(swept) < CHUNK or self._clock.steady() >= end:
                 return
 
     async def _sweep(self) -> None:

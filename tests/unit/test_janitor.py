@@ -116,7 +116,7 @@ async def test_the_leader_does_each_chore_at_its_pace() -> None:
         "checkpoint": 12,
         "end_overdue": 12,
         "end_unserved": 12,
-        "expired": 12,
+        "expired": 60,
         "lead": 60,
         "reap": 60,
     }
@@ -147,6 +147,23 @@ async def test_expired_tasks_lose_their_files_first_then_their_rows() -> None:
     await house.rounds(1)
     assert len(house.upkeep.forgotten) == len(house.store.dropped) == CHUNK + 1
     assert house.store.dropped[0] == "20261120/t0"
+
+
+async def test_many_expired_tasks_do_not_keep_the_other_chores_waiting() -> None:
+    house = House()
+    house.upkeep.old = [Swept(f"t{i}", "20261120") for i in range(10 * CHUNK)]
+    drop = house.store.drop
+
+    async def slowly(prefix: str) -> int:
+        house.clock.passed += 0.004
+        return await drop(prefix)
+
+    house.store.drop = slowly  # type: ignore[method-assign]
+    await house.rounds(1)
+    assert len(house.upkeep.forgotten) == 2 * CHUNK
+    assert house.upkeep.asked[-1] == "checkpoint"
+    await house.rounds(9)
+    assert len(house.upkeep.forgotten) == 10 * CHUNK
 
 
 async def test_a_file_that_cannot_go_keeps_its_row() -> None:
