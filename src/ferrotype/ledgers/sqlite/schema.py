@@ -10,6 +10,7 @@ from pathlib import Path
 from ferrotype.errors import Broken
 from ferrotype.ledgers.sqlite.locks import BatchLock, FileLock
 
+LOG_SIZE = 32 << 20  # bytes that the write-ahead log keeps of its disk once it starts anew
 OLDEST = (3, 37, 0)  # RETURNING, STRICT
 
 
@@ -28,6 +29,7 @@ def connect(path: Path, *, read_only: bool, patience: float) -> sqlite3.Connecti
     conn.execute("PRAGMA journal_mode = WAL")
     conn.execute("PRAGMA synchronous = FULL")
     conn.execute("PRAGMA wal_autocheckpoint = 0")
+    conn.execute(f"PRAGMA journal_size_limit = {LOG_SIZE}")
     conn.execute("PRAGMA cache_size = -16384")
     conn.execute(f"PRAGMA query_only = {int(read_only)}")
     return conn
