@@ -20,10 +20,16 @@ async def ledger_of(data: Path, *, migrate: bool = False) -> AsyncIterator[Sqlit
         yield ledger
 
 
+async def account_of(data: Path) -> str:
+    """Return the account of the first key."""
+    async with ledger_of(data) as ledger:
+        return (await ledger.keys())[0].account
+
+
 async def tasks_of(data: Path, ids: Sequence[str]) -> list[Task]:
     """Return the first account's tasks with these ids."""
+    account = await account_of(data)
     async with ledger_of(data) as ledger:
-        account = (await ledger.keys())[0].account
         found = [await ledger.get(account, one) for one in ids]
     return [task for task in found if task]
 

@@ -5,10 +5,11 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 import httpx
 
-from bench.rows import REPEATS, Row, Section, middle
+from bench.rows import REPEATS, Row, Section
 from bench.servers import (
     KEY,
     SERVER,
@@ -27,38 +28,38 @@ from bench.wrk import Load, load
 SECONDS = 3.0
 TASKS = 500  # that the polls ask for in turn
 CREATE = "/api/v1/services/aigc/text2image/image-synthesis"
+Pairs = Sequence[tuple[Load, Load]]  # ours, and the bare server's
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 MODEL = "wan2.5-t2i-preview"
 BODY = {"model": MODEL, "input": {"prompt": "echo"}, "parameters": {"n": 1}}
 
 
 def measure(folder: Path) -> Section:
-    """Measure creates and polls beside the bare server."""
-    alone, busy = folder / "alone", folder / "busy"
-    for data in (alone, busy):
-        make_home(data)
-    with bare(folder) as plain, api(alone, poll_hold="0s") as ours:
-        waiting = task_paths(ours.url, folder / "waiting.txt")
-        first = [
-            (load(plain, SECONDS), load(ours, SECONDS), load(plain, SECONDS, waiting),
-             load(ours, SECONDS, waiting))
-            for _ in range(REPEATS)
-        ]  # fmt: skip
-    with api(busy, poll_hold="0s") as ours:
-        with worker(busy):
+    """Measure creates and polls, each run just after the same of the bare server."""
+    data = folder / "rates"
+    make_home(data)
+    with bare(folder) as plain, api(data, poll_hold="0s") as ours:
+
+        def pairs(paths: Path | None = None) -> Pairs:
+            return [
+                (load(ours, SECONDS, paths), load(plain, SECONDS, paths)) for _ in range(REPEATS)
+            ]
+
+        with worker(data):
             ended = task_paths(ours.url, folder / "ended.txt")
             wait_for_end(ours.url, ended)
-        done = [load(ours, SECONDS, ended) for _ in range(REPEATS)]
-        with worker(busy):
-            beside = [load(ours, SECONDS) for _ in range(REPEATS)]
-    bare_create, create, bare_poll, poll = zip(*first, strict=True)
+        polls_of_ended = pairs(ended)
+        with worker(data):
+            creates_beside_worker = pairs()
+        creates = pairs()
+        polls_of_waiting = pairs(task_paths(ours.url, folder / "waiting.txt"))
     return Section(
         "rates",
         [
-            *_create_rows("create", create, bare_create),
-            *_create_rows("create, an echo worker busy beside it", beside, bare_create),
-            *_rate_rows("poll of a PENDING task", 18_000, poll, bare_poll),
-            *_rate_rows("poll of a SUCCEEDED task", 18_000, done, bare_poll),
+            *_create_rows("create", creates),
+            *_create_rows("create, an echo worker busy beside it", creates_beside_worker),
+            *_rate_rows("poll of a PENDING task", 18_000, polls_of_waiting),
+            *_rate_rows("poll of a SUCCEEDED task", 18_000, polls_of_ended),
         ],
     )
 
@@ -103,28 +104,22 @@ def wait_for_end(url: str, paths: Path) -> None:
                 raise TimeoutError(f"a task of the bench did not end: {output}")
 
 
-def _create_rows(what: str, runs: Sequence[Load], plain: Sequence[Load]) -> list[Row]:
+def _create_rows(what: str, pairs: Pairs) -> list[Row]:
     return [
-        *_rate_rows(what, 6_000, runs, plain),
-        _row(f"{what}: p99", "ms", runs, plain, lambda run: run.p99_ms, most=20),
-        _row(f"{what}: slowest", "ms", runs, plain, lambda run: run.max_ms, most=50),
+        *_rate_rows(what, 6_000, pairs),
+        _row(f"{what}: p99", "ms", pairs, lambda run: run.p99_ms, most=20),
+        _row(f"{what}: slowest", "ms", pairs, lambda run: run.max_ms, most=50),
     ]
 
 
-def _rate_rows(what: str, least: float, runs: Sequence[Load], plain: Sequence[Load]) -> list[Row]:
+def _rate_rows(what: str, least: float, pairs: Pairs) -> list[Row]:
     return [
-        _row(what, "/s", runs, plain, lambda run: run.rate, least=least),
-        _row(f"{what}: a second of processor time", "", runs, plain, lambda run: run.per_core),
+        _row(what, "/s", pairs, lambda run: run.rate, least=least),
+        _row(f"{what}: a second of processor time", "", pairs, lambda run: run.per_core),
     ]
 
 
-def _row(
-    what: str,
-    unit: str,
-    runs: Sequence[Load],
-    plain: Sequence[Load],
-    by: Callable[[Load], float],
-    **target: float,
-) -> Row:
-    beside = "bare server", middle(plain, by)
-    return Row(what=what, unit=unit, value=middle(runs, by), beside=beside, **target)
+def _row(what: str, unit: str, pairs: Pairs, by: Callable[[Load], float], **target: float) -> Row:
+    ours = median(by(ours) for ours, _ in pairs)
+    plain = median(by(plain) for _, plain in pairs)
+    return Row(what=what, unit=unit, value=ours, beside=("bare server", plain), **target)

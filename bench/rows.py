@@ -1,11 +1,8 @@
 """One line of the report: a figure, what it should be, and a bare figure beside it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
-from typing import TypeVar
 
-T = TypeVar("T")
 REPEATS = 3
 
 
@@ -75,8 +72,3 @@ def number(value: float) -> str:
 def quantile(values: Sequence[float], q: float) -> float:
     """Return the value that the part `q` of all values does not exceed."""
     return sorted(values)[min(len(values) - 1, int(q * len(values)))]
-
-
-def middle(runs: Sequence[T], by: Callable[[T], float]) -> float:
-    """Return the median over repeated runs of what `by` reads from each."""
-    return median(by(run) for run in runs)

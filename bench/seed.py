@@ -4,15 +4,19 @@ Half of them ask for the model `PLAIN`, which has no lanes; half for `LANED`, wh
 have `CAP` tasks ready or running: the others of its tasks are held.
 """
 
+import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 from bench.ledger import ledger_of, new_task
 
+Owned = tuple[str, str]  # account and id of a task
+
 PLAIN, LANED = "wan2.5-t2i-preview", "wanx-v1"
 ACCOUNTS = 100
 CAP = 4
+OWNER = "bench-0"  # the first account
 PROMPT = "a red kite over a meadow"
 _TASK_COPY = """INSERT INTO task ({columns})
     WITH RECURSIVE copy(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM copy WHERE i < :times)
@@ -63,3 +67,13 @@ def _copying(
     columns = [row[1] for row in conn.execute(f"PRAGMA table_info({table})")]
     values = [other.get(column, f"{alias}.{column}") for column in columns]
     return sql.format(columns=", ".join(columns), values=", ".join(values))
+
+
+def some_tasks(path: Path, number: int, account: str | None = None) -> list[Owned]:
+    """Return (account, id) of tasks at random, of all accounts or of one."""
+    with closing(sqlite3.connect(path)) as conn:
+        rows = conn.execute(
+            "SELECT account, id FROM task WHERE :account IS NULL OR account = :account",
+            {"account": account},
+        ).fetchall()
+    return random.choices(rows, k=number)
