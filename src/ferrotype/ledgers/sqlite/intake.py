@@ -19,7 +19,7 @@ from ferrotype.ledgers.sqlite.writer import Batch
 from ferrotype.ports.ledger import Added, Listed, ListQuery, Page
 from ferrotype.task import Event, Move, NewTask, Task, Who, new_task_id
 
-READ = f"{READ_ONE} WHERE t.id = :id AND t.account = :account AND {LIVING}"
+READ = f"{READ_ONE} WHERE t.id = ? AND t.account = ? AND {LIVING}".replace(":now", "?")
 ACCOUNT = f"""SELECT weight, max(finish, {lanes.VIRTUAL_TIME}), open, max_pending, {lanes.CAP}
     FROM account WHERE id = :account"""
 _INSERT = """INSERT INTO task (id, account, key, model, status, priority, turn, not_before, shape,
@@ -54,8 +54,7 @@ class SqliteIntake:
     async def get(self, account: str, task_id: str) -> Task | None:
         """Return the account's task, or None: no such id, somebody else's, or expired."""
         conn = self._store.reader
-        given = {"id": task_id, "account": account, "now": self._store.now(conn)}
-        row = conn.execute(READ, given).fetchone()
+        row = conn.execute(READ, (task_id, account, self._store.now(conn))).fetchone()
         return row and task_of(row, row[19])
 
     async def list(self, account: str, query: ListQuery) -> Page:
