@@ -18,4 +18,6 @@ class TestSqliteLedger(LedgerSuite):
             lease=wanted.lease,
             test=True,
         )
-        return SqliteLedger.open(folder, bell=SilentBell(), migrate=True, limits=limits)
+        return SqliteLedger.open(
+            folder, bell=wanted.bell or SilentBell(), migrate=True, limits=limits
+        )

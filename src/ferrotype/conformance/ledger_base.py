@@ -10,6 +10,7 @@ import pytest_asyncio
 from msgspec import Struct
 
 from ferrotype.ports.admin import Admin
+from ferrotype.ports.bell import Bell
 from ferrotype.ports.ledger import Claim, Ending, Intake, Upkeep, Work, WorkerCard
 from ferrotype.task import Lease, NewTask, Order, Result, Status
 
@@ -23,12 +24,16 @@ class FullLedger(Intake, Work, Upkeep, Admin, Protocol):
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """How a test wants its ledger to be set. Times in seconds. Always opened for tests."""
+    """How a test wants its ledger to be set. Times in seconds. Always opened for tests.
+
+    `bell` is what the ledger is to ring; None: any bell.
+    """
 
     retention: float = 1_000.0
     max_pending: int = 10_000
     max_open: int = 1_000_000
     lease: float = 15.0
+    bell: Bell | None = None
 
 
 class Situation(Struct, frozen=True, kw_only=True):

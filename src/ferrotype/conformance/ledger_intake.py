@@ -55,10 +55,12 @@ class IntakeTests(LedgerTests):
         assert await ledger.served_by(added.task_id) == new.served_by
         assert not await ledger.events(account, added.task_id)
 
-    async def test_others_see_nothing(self, ledger: FullLedger, account: str) -> None:
+    async def test_others_see_nothing(self, ledger: FullLedger, account: str, worker: str) -> None:
         task_id = (await ledger.add(new_task(account))).task_id
         other = await ledger.make_account("another")
         assert await ledger.get(other, task_id) is None
+        await ledger.requeue((await must_claim(ledger, worker)).task.id, "why")
+        assert await ledger.events(account, task_id)
         assert not await ledger.events(other, task_id)
         for ask in (ledger.cancel, ledger.withdraw, ledger.ask_stop):
             with pytest.raises(Conflict):
@@ -125,6 +127,7 @@ class IntakeTests(LedgerTests):
         await ledger.set_clock_offset(1_001)
         assert await ledger.get(account, task_id) is None
         assert await ledger.served_by(task_id) is None
+        assert not await ledger.events(account, task_id)
         assert (await ledger.list(account, around(task))).total == 0
         assert await ledger.counts() == {}
 

@@ -25,6 +25,21 @@ async def claim_all(ledger: FullLedger, worker: str) -> list[str]:
     return ids
 
 
+async def run_all(ledger: FullLedger, worker: str) -> list[str]:
+    """Claim and settle until nothing is ready; return whose tasks these were, in that order."""
+    accounts = []
+    while (claim := await ledger.claim(worker, [MODEL])) is not None:
+        accounts.append((await ledger.settle(claim.lease, DONE)).account)
+    return accounts
+
+
+def check_turns(order: list[str], one: str, other: str) -> None:
+    """Two accounts with as many tasks each: neither is ever more than one task ahead."""
+    assert len(order) == 12
+    for upto in range(len(order)):
+        assert abs(order[:upto].count(one) - order[:upto].count(other)) <= 1, order
+
+
 class LaneTests(LedgerTests):
     """Order and limits."""
 
@@ -61,6 +76,66 @@ class LaneTests(LedgerTests):
             order.append((await must_claim(ledger, worker)).task.account)
         for first in range(0, 12, 3):
             assert set(order[first : first + 3]) == set(accounts)
+
+    async def test_who_comes_late_has_nothing_saved_up(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        for _ in range(12):
+            await ledger.add(new_task(account))
+        for _ in range(6):
+            await must_claim(ledger, worker)
+        other = await ledger.make_account("another")
+        for _ in range(6):
+            await ledger.add(new_task(other))
+        check_turns(await run_all(ledger, worker), account, other)
+
+    async def test_who_comes_when_nobody_waits_has_nothing_saved_up(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        for _ in range(6):
+            await ledger.add(new_task(account))
+        await claim_all(ledger, worker)
+        other = await ledger.make_account("another")
+        for who in (other, account):
+            for _ in range(6):
+                await ledger.add(new_task(who))
+        check_turns(await run_all(ledger, worker), account, other)
+
+    async def test_held_tasks_take_turns_as_others_do(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.set_cap(account, None, 1)
+        other = await ledger.make_account("another")
+        for who in (account, other):
+            for _ in range(6):
+                await ledger.add(new_task(who))
+        check_turns(await run_all(ledger, worker), account, other)
+
+    async def test_held_tasks_save_nothing_up(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.set_cap(account, None, 1)
+        for _ in range(7):
+            await ledger.add(new_task(account))
+        running = await must_claim(ledger, worker)
+        other = await ledger.make_account("another")
+        for _ in range(12):
+            await ledger.add(new_task(other))
+        for _ in range(6):
+            assert (await must_claim(ledger, worker)).task.account == other
+        await ledger.settle(running.lease, DONE)
+        check_turns(await run_all(ledger, worker), account, other)
+
+    async def test_across_models_priority_then_turn(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        other = await ledger.make_account("another")
+        mine = [(await ledger.add(new_task(account))).task_id for _ in range(3)]
+        theirs = (await ledger.add(new_task(other, model="another-model"))).task_id
+        urgent = (await ledger.add(new_task(other, model="third-model", priority=1))).task_id
+        models = (MODEL, "another-model", "third-model")
+        order = [(await must_claim(ledger, worker, *models)).task.id for _ in range(5)]
+        assert order == [urgent, mine[0], theirs, mine[1], mine[2]]
 
     async def test_only_the_asked_models(
         self, ledger: FullLedger, account: str, worker: str
@@ -111,6 +186,7 @@ class LaneTests(LedgerTests):
             await ledger.cancel(account, task_id)
         claims = [await must_claim(ledger, worker) for _ in range(2)]
         assert [claim.task.id for claim in claims] == [ids[1], ids[2]]
+        assert await ledger.claim(worker, [MODEL]) is None
         for claim in claims:
             await ledger.settle(claim.lease, DONE)
         assert await claim_all(ledger, worker) == [ids[4], ids[5]]
@@ -140,10 +216,10 @@ class LaneTests(LedgerTests):
         assert await claim_all(ledger, worker) == []
         await ledger.set_cap(account, None, 1)
         await ledger.admit_due()
-        for claim in claims[:2]:
+        for claim in claims[:0:-1]:
             await ledger.settle(claim.lease, DONE)
             assert await claim_all(ledger, worker) == []
-        await ledger.settle(claims[2].lease, DONE)
+        await ledger.settle(claims[0].lease, DONE)
         last = await must_claim(ledger, worker)
         assert await claim_all(ledger, worker) == []
         await ledger.set_cap(account, None, 0)
@@ -153,6 +229,46 @@ class LaneTests(LedgerTests):
         await ledger.set_cap(account, None, None)
         await ledger.admit_due()
         assert len(await claim_all(ledger, worker)) == 5
+
+    async def test_a_cap_of_none_holds_everything(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.set_cap(account, MODEL, 0)
+        await ledger.add(new_task(account))
+        await ledger.add(new_task(account, delay=5.0))
+        await ledger.set_clock_offset(6)
+        assert await claim_all(ledger, worker) == []
+
+    async def test_a_held_task_of_higher_priority_is_admitted_first(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.set_cap(account, MODEL, 1)
+        running, low, later = [(await ledger.add(new_task(account))).task_id for _ in range(3)]
+        high = (await ledger.add(new_task(account, priority=5))).task_id
+        order = []
+        while (claim := await ledger.claim(worker, [MODEL])) is not None:
+            order.append((await ledger.settle(claim.lease, DONE)).id)
+        assert order == [running, high, low, later]
+
+    async def test_a_task_that_pauses_has_no_slot(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.set_cap(account, MODEL, 1)
+        ids = [(await ledger.add(new_task(account))).task_id for _ in range(3)]
+        await ledger.fault((await must_claim(ledger, worker)).lease, "it died")
+        await ledger.set_clock_offset(6)  # it is due, and its lane is full
+        assert (await must_claim(ledger, worker)).task.id == ids[1]
+        await ledger.withdraw(account, ids[0])
+        assert await claim_all(ledger, worker) == []
+
+    async def test_after_its_pause_a_task_goes_before_what_came_later(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        first = (await ledger.add(new_task(account))).task_id
+        await ledger.fault((await must_claim(ledger, worker)).lease, "it died")
+        rest = [(await ledger.add(new_task(account))).task_id for _ in range(3)]
+        await ledger.set_clock_offset(6)
+        assert await claim_all(ledger, worker) == [first, *rest]
 
     async def test_a_delayed_task_waits_without_a_slot(
         self, ledger: FullLedger, account: str, worker: str

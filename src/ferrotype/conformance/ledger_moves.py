@@ -1,6 +1,7 @@
 """Every move from every situation, driven by the rules; and who may write what."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +14,7 @@ from ferrotype.conformance.ledger_base import (
     LedgerTests,
     Situation,
     bring,
+    card,
     must_claim,
     new_task,
 )
@@ -257,23 +259,29 @@ class MoveTests(LedgerTests):
     ) -> None:
         first = (await ledger.add(new_task(account))).task_id
         await ledger.add(new_task(account))
-        lease = (await must_claim(ledger, worker)).lease
-        assert (await ledger.give_back(lease, "drain")).faults == 0
+        first_claim = await must_claim(ledger, worker)
+        assert first_claim.task.claim_at is not None
+        assert (await ledger.give_back(first_claim.lease, "drain")).faults == 0
+        await ledger.set_clock_offset(5)
         again = await must_claim(ledger, worker)
         assert (again.task.id, again.lease.attempt) == (first, 2)
-        assert again.task.first_claim_at is not None
+        assert again.task.first_claim_at == first_claim.task.claim_at
         assert again.task.claim_at is not None
-        assert again.task.first_claim_at <= again.task.claim_at
+        assert again.task.claim_at >= first_claim.task.claim_at + timedelta(seconds=5)
 
+    @pytest.mark.parametrize("blamed", [False, True])
     async def test_a_task_that_was_claimed_twenty_times_runs_alone_and_waits(
-        self, ledger: FullLedger, account: str, worker: str
+        self, ledger: FullLedger, account: str, worker: str, blamed: bool
     ) -> None:
         await ledger.add(new_task(account))
-        for _ in range(20):
-            lease = (await must_claim(ledger, worker)).lease
-            task = await ledger.give_back(lease, "a test")
-        assert task.status is Status.PENDING
+        for _ in range(19):
+            await ledger.give_back((await must_claim(ledger, worker)).lease, "a test")
+        lease = (await must_claim(ledger, worker)).lease
+        await (ledger.fault(lease, "a test") if blamed else ledger.give_back(lease, "a test"))
         assert await ledger.claim(worker, [MODEL]) is None
+        due = await ledger.next_due([MODEL])
+        assert due is not None
+        assert 50 < due <= 60
         await ledger.set_clock_offset(61)
         assert await ledger.claim(worker, [MODEL], alone=False) is None
         assert (await must_claim(ledger, worker)).lease.attempt == 21
@@ -287,4 +295,58 @@ class MoveTests(LedgerTests):
         await ledger.note(claim.lease, b"intent")
         await ledger.note(claim.lease, b"\x00upstream id")
         await ledger.give_back(claim.lease, "a test")
+        with pytest.raises(Conflict):
+            await ledger.note(claim.lease, b"too late")
         assert (await must_claim(ledger, worker)).memo == b"\x00upstream id"
+
+    async def test_a_stop_outranks_the_last_fault(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        task_id = (await ledger.add(new_task(account))).task_id
+        for faults in range(MAX_FAULTS):
+            await ledger.set_clock_offset(30.0 * faults)
+            lease = (await must_claim(ledger, worker)).lease
+            if faults == MAX_FAULTS - 1:
+                await ledger.ask_stop(account, task_id)
+            task = await ledger.fault(lease, "it died")
+            assert (task.code, task.message) == (None, None)
+        assert task.status is Status.CANCELED
+
+    async def test_progress_is_the_attempts_own(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        task_id = (await ledger.add(new_task(account))).task_id
+        lease = (await must_claim(ledger, worker)).lease
+        await ledger.renew(worker, {lease: 0.5})
+        task = await ledger.get(account, task_id)
+        assert task is not None
+        assert task.progress == 0.5
+        await ledger.give_back(lease, "a test")
+        claim = await must_claim(ledger, worker)
+        assert claim.task.progress == 0
+        task = await ledger.settle(claim.lease, DONE)
+        assert task.progress == 1
+        events = await ledger.events(account, task_id)
+        told = [Move.CLAIM, Move.GIVE_BACK, Move.CLAIM, Move.SUCCEED]
+        assert [event.move for event in events] == told
+        assert [event.attempt for event in events] == [1, 1, 2, 2]
+        assert [event.at for event in events] == sorted(event.at for event in events)
+        assert events[-1].at == task.end_at
+        assert {event.task for event in events} == {task_id}
+
+    async def test_a_renewal_speaks_for_its_own_worker_only(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        task_id = (await ledger.add(new_task(account))).task_id
+        lease = (await must_claim(ledger, worker)).lease
+        await ledger.ask_stop(account, task_id)
+        await ledger.enrol(card("second"))
+        renewal = await ledger.renew("second", {lease: 0.5})
+        assert not renewal.stop
+        assert renewal.lost == {task_id}
+        task = await ledger.get(account, task_id)
+        assert task is not None
+        assert task.progress == 0
+        renewal = await ledger.renew(worker, {lease: 0.5})
+        assert renewal.stop == {task_id}
+        assert not renewal.lost

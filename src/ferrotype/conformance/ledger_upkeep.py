@@ -111,24 +111,45 @@ class UpkeepTests(LedgerTests):
             await ledger.settle(quick, DONE)
         assert (await ledger.settle(slow, DONE)).status is Status.SUCCEEDED
 
+    async def test_a_deadline_counts_from_the_last_claim(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.add(new_task(account))
+        await ledger.give_back((await must_claim(ledger, worker)).lease, "a test")
+        await ledger.set_clock_offset(80)
+        await must_claim(ledger, worker)
+        await ledger.set_clock_offset(160)
+        assert await ledger.end_overdue({}, 30) == 0
+        await ledger.set_clock_offset(171)
+        assert await ledger.end_overdue({}, 30) == 1
+
+    async def test_nobody_attends_what_was_not_attended_from_the_start(
+        self, ledger: FullLedger, account: str
+    ) -> None:
+        task_id = (await ledger.add(new_task(account))).task_id
+        await ledger.attend(task_id, 10)
+        await ledger.set_clock_offset(11)
+        assert await ledger.abandon() == 0
+
     async def test_expired_tasks_are_marked_then_forgotten(
         self, ledger: FullLedger, account: str, worker: str
     ) -> None:
         ids = [(await ledger.add(new_task(account))).task_id for _ in range(3)]
+        ended = 3 * 86_400
+        await ledger.set_clock_offset(ended)
         for _ in range(2):
-            await ledger.settle((await must_claim(ledger, worker)).lease, DONE)
+            submitted = await ledger.settle((await must_claim(ledger, worker)).lease, DONE)
         assert list(await ledger.expired(10)) == []
         await ledger.forget(ids)
         assert await ledger.known(ids) == set(ids)
-        await ledger.set_clock_offset(1_001)
+        await ledger.set_clock_offset(ended + 1_001)
         (first,) = await ledger.expired(1)
         assert first.task_id == ids[0]
-        assert len(first.day) == 8
-        assert first.day.isdecimal()
-        await ledger.set_clock_offset(0)
+        assert first.day == f"{submitted.submit_at:%Y%m%d}"  # though it ended three days later
+        await ledger.set_clock_offset(ended)
         assert await ledger.get(account, first.task_id) is None  # marked is gone for good
         assert await ledger.get(account, ids[1]) is not None
-        await ledger.set_clock_offset(1_001)
+        await ledger.set_clock_offset(ended + 1_001)
         both = await ledger.expired(10)
         assert {each.task_id for each in both} == set(ids[:2])
         await ledger.forget(ids)
