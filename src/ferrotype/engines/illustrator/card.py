@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from ferrotype.engines.illustrator.drawing import Drawing, path, rect, stroke, use
+from ferrotype.engines.illustrator.drawing import Drawing, path, points, rect, stroke, use
 from ferrotype.engines.illustrator.flora import BLOOMS, COLOURS, LEAVES, bloom, leaf
 from ferrotype.engines.illustrator.lettering import Line, font, settable
 
@@ -95,31 +95,21 @@ def words(drawing: Drawing, u: float, text: str, accent: str) -> None:
     ascent = sum(font(size).getmetrics())
     top = h * 0.485 - (len(lines) - 1) * size * 0.75
     for k, one in enumerate(lines):
-        drawing.write(
-            Line(
-                text=one,
-                x=w / 2,
-                y=top + k * size * 1.5,
-                width=wide * 1.02,
-                height=size,
-                colour=text,
-                level=ascent,
-            )
+        y = top + k * size * 1.5
+        line = Line(
+            text=one, x=w / 2, y=y, width=wide * 1.02, height=size, colour=text, level=ascent
         )
-    y = min(h - 14 * u, top + (len(lines) - 0.2) * size * 1.5 + 3 * u)
-    drawing.put(
-        stroke(
-            f"M{w / 2 - 9 * u:.1f} {y:.1f}H{w / 2 - 2 * u:.1f}M{w / 2 + 2 * u:.1f} {y:.1f}H{w / 2 + 9 * u:.1f}",
-            accent,
-            0.25 * u,
-        )
-    )
-    drawing.put(
-        path(
-            f"M{w / 2:.1f} {y - u:.1f}l{u:.1f} {u:.1f}l{-u:.1f} {u:.1f}l{-u:.1f} {-u:.1f}Z", accent
-        )
-    )
+        drawing.write(line)
+    rule(drawing, min(h - 14 * u, top + (len(lines) - 0.2) * size * 1.5 + 3 * u), u, accent)
     facts = f"{settable(drawing.model)[:60]}  ·  {drawing.width} × {drawing.height}  ·  seed {drawing.seed}"
     drawing.write(
         Line(text=facts, x=w / 2, y=h - 9.2 * u, width=w - 40 * u, height=2.5 * u, colour=accent)
     )
+
+
+def rule(drawing: Drawing, y: float, u: float, colour: str) -> None:
+    """Draw the ornament between the words and the facts."""
+    x = drawing.width / 2
+    line = f"M{x - 9 * u:.1f} {y:.1f}H{x - 2 * u:.1f}M{x + 2 * u:.1f} {y:.1f}H{x + 9 * u:.1f}"
+    lozenge = points([(x, y - u), (x + u, y), (x, y + u), (x - u, y)])
+    drawing.put(stroke(line, colour, 0.25 * u), path(lozenge, colour))

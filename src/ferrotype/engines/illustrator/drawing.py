@@ -5,16 +5,16 @@ The caller's words are set by Pillow on the finished pixels, so no prompt can be
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 
 import resvg_py
+from msgspec import structs
 from PIL import Image
 
+from ferrotype.engines.illustrator.cutouts import DRAWER, Pasted, Stops, gradient, halo
 from ferrotype.engines.illustrator.lettering import Line, letter
 from ferrotype.engines.illustrator.light import Light, light_of, mix
 from ferrotype.engines.illustrator.scene import Dice, Scene
-
-Stops = tuple[tuple[float, str, float], ...]
 
 
 def stops(*colours: str) -> Stops:
@@ -23,22 +23,79 @@ def stops(*colours: str) -> Stops:
 
 
 class Drawing:
-    """Shapes of one scene, in pixels. `ink` shows a colour in the scene's light."""
+    """Shapes of one scene, in pixels. `ink` shows a colour in the scene's light.
+
+    Its layers lie over one another in their order: sheets of shapes, which resvg renders, and
+    cut-outs, which are pixels already. Each sheet costs a pass over the picture: keep them few.
+    """
 
     def __init__(self, scene: Scene, width: int, height: int, seed: int, model: str = "") -> None:
         self.scene, self.width, self.height = scene, width, height
         self.seed, self.model = seed, model
         self.dice = Dice(seed)
         self.ink: Light = light_of(scene)
-        self.parts: list[str] = [rect(0, 0, width, height, self.ink.haze)]
+        self.ground: str | None = self.ink.haze
+        self.layers: list[list[str] | Pasted] = []
         self.defs: list[str] = []
         self.lines: list[Line] = []
         self.paints: dict[str, str] = {}
         self.symbols: dict[tuple[object, ...], str] = {}
 
+    @property
+    def parts(self) -> list[str]:
+        """The shapes of the sheet that lies on top, a new one where a cut-out does."""
+        if not self.layers or isinstance(self.layers[-1], Pasted):
+            self.layers.append([])
+        top = self.layers[-1]
+        assert isinstance(top, list)
+        return top
+
     def put(self, *shapes: str) -> None:
         """Lay shapes over what is there."""
         self.parts.extend(shapes)
+
+    def paste(
+        self,
+        mark: Hashable,
+        box: tuple[float, float, float, float],
+        paint: Callable[["Drawing"], None],
+        at: tuple[float, float],
+        flip: bool = False,
+    ) -> None:
+        """Lay a cut-out over what is there, its origin at a point.
+
+        `paint` draws it around (0, 0) within `box` (left, top, right, bottom) the first time that
+        its mark is met in this light; it may go by nothing else.
+        """
+        left, top, right, bottom = (round(edge) for edge in box)
+
+        def cut() -> Image.Image:
+            small = Drawing(self.scene, right - left, bottom - top, 0)
+            small.ink, small.ground, small.dice = self.ink, None, Dice(str(mark))
+            paint(small)
+            return small.pixels(left, top)
+
+        pixels = DRAWER.take((mark, left, top, right, bottom, self.ink), cut)
+        if flip:
+            pixels = pixels.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        x, y = round(at[0]), round(at[1])
+        self.layers.append(Pasted(pixels, x - right if flip else x + left, y + top))
+
+    def lay(self, pixels: Image.Image, x: int, y: int) -> None:
+        """Lay RGBA pixels over what is there, their upper left corner at (x, y)."""
+        self.layers.append(Pasted(pixels, x, y))
+
+    def wash(self, y: float, high: float, steps: Stops) -> None:
+        """Lay a downward gradient over the picture's whole width."""
+        first, last = round(y), max(round(y) + 1, round(y + high))
+        self.layers.append(Pasted(gradient(self.width, last - first, steps), 0, first))
+
+    def glow(
+        self, x: float, y: float, reach: tuple[float, float], colour: str, power: float
+    ) -> None:
+        """Lay a soft light over what is there."""
+        corner = round(x - reach[0]), round(y - reach[1])
+        self.layers.append(Pasted(halo(*reach, colour, power), *corner))
 
     def keep(self, kind: str, body: str) -> str:
         """Define something once and return its id."""
@@ -73,14 +130,10 @@ class Drawing:
         kind = f'<radialGradient id="ID" cx="{cx}" cy="{cy}" r="{r}">'
         return f"url(#{self.keep(kind, _steps(steps) + '</radialGradient>')})"
 
-    def glow(self, x: float, y: float, r: float, colour: str, power: float) -> str:
-        """Return a soft round light, built of flat rings (a gradient costs twenty times more)."""
-        n = int(min(26, max(6, r / 5)))
-        falls = [power * (1 - k / n) ** 2.2 for k in range(n, -1, -1)]
-        return "".join(
-            circle(x, y, r * (n - k) / n, colour, f'opacity="{(falls[k + 1] - falls[k]):.4f}"')
-            for k in range(n)
-        )
+    def lamp(self, x: float, y: float, r: float, colour: str, power: float) -> str:
+        """Return the soft light of a lamp that is part of a symbol."""
+        steps = tuple((k / 6, colour, power * (1 - k / 6) ** 2.2) for k in range(7))
+        return circle(x, y, r, self.radial(steps))
 
     def shade(self, x: float, y: float, rx: float, ry: float, power: float) -> str:
         """Return a soft contact shadow on the ground."""
@@ -93,18 +146,35 @@ class Drawing:
         """Set a line of lettering over the finished shapes."""
         self.lines.append(line)
 
-    def svg(self) -> str:
-        """Return the whole drawing as SVG."""
+    def svg(self, parts: list[str], left: int = 0, top: int = 0) -> str:
+        """Return shapes as SVG; (left, top) is the place of its upper left corner."""
+        box = f"{left} {top} {self.width} {self.height}"
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}">'
-            f"<defs>{''.join(self.defs)}</defs>{''.join(self.parts)}</svg>"
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}"'
+            f' viewBox="{box}"><defs>{"".join(self.defs)}</defs>{"".join(parts)}</svg>'
         )
 
+    def sheets(self) -> Iterator[list[str]]:
+        """Yield the sheets of shapes, lowest first."""
+        return (layer for layer in self.layers if isinstance(layer, list))
+
+    def pixels(self, left: int = 0, top: int = 0) -> Image.Image:
+        """Return the layers as RGBA pixels; (left, top) is the place of the upper left corner."""
+        size = (self.width, self.height)
+        canvas = Image.new("RGBA", size, self.ground or (0, 0, 0, 0))
+        for layer in self.layers:
+            if isinstance(layer, Pasted):
+                structs.replace(layer, x=layer.x - left, y=layer.y - top).onto(canvas)
+                continue
+            svg = self.svg(layer, left, top)
+            png = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True)
+            with Image.open(io.BytesIO(png), formats=("PNG",)) as sheet:
+                Pasted(sheet.convert("RGBA"), 0, 0).onto(canvas)
+        return canvas
+
     def render(self) -> Image.Image:
-        """Return the picture as RGB pixels."""
-        png = resvg_py.svg_to_bytes(svg_string=self.svg(), skip_system_fonts=True)
-        with Image.open(io.BytesIO(png), formats=("PNG",)) as opened:
-            picture = opened.convert("RGB")
+        """Return the picture as RGB pixels, with its lettering."""
+        picture = self.pixels().convert("RGB")
         for line in self.lines:
             letter(picture, line)
         return picture

@@ -42,7 +42,7 @@ def house(drawing: Drawing, dye: str | None, dice: random.Random) -> str:
     frame = f'stroke="{ink("#fbf5e8")}" stroke-width=".28"'
     parts += [rect(x, -3.3, 1.3, 1.6, pane, 0.1, frame) for x in (1.7, 3.6)]
     if lit:
-        parts.append(drawing.glow(2.6, -2.4, 3.6, "#ffd27a", 0.5))
+        parts.append(drawing.lamp(2.6, -2.4, 3.6, "#ffd27a", 0.5))
     smoke = [
         ellipse(
             3.9 + 0.5 * k + dice.uniform(-0.1, 0.1),
@@ -74,7 +74,7 @@ def lighthouse(drawing: Drawing, dye: str | None) -> str:
     ]  # fmt: skip
     if drawing.ink.lamps > 0.5:
         beam = drawing.linear(((0, "#fff0b0", 0.0), (1, "#fff0b0", 0.6)), x2=1, y2=0)
-        parts += [path("M0 -8.4L-14 -10.4V-6.6Z", beam), drawing.glow(0, -8.4, 3, "#fff0b0", 0.8)]
+        parts += [path("M0 -8.4L-14 -10.4V-6.6Z", beam), drawing.lamp(0, -8.4, 3, "#fff0b0", 0.8)]
     return drawing.symbol("".join(parts))
 
 

@@ -30,6 +30,17 @@ COLOURS = {
     "gerbera": ("#f0663f", "#ef4d74", "#f7a531", "#fcd85c", "#d43d8b"),
     "poppy": ("#e2412c", "#ee6a3b", "#f08a5d"),
 }
+# rows of a bunch, far to near: height, blooms, how deep in shade
+LUSH = ((0.95, 3, 0.34), (0.6, 4, 0.16), (0.24, 5, 0.0))
+SPARSE = ((0.75, 2, 0.2), (0.3, 4, 0.0))
+POTS = {
+    "zinc": "#9fb0b8",
+    "clay": "#c2693f",
+    "wicker": "#b98a52",
+    "enamel": "#6f9fa3",
+    "cream": "#e9dcc3",
+}
+Line = list[tuple[float, float]]
 LEAVES = ("#4f8a4b", "#3f7a4d", "#6a9c52", "#527f5e", "#84a95c")
 
 
@@ -200,91 +211,69 @@ def bouquet(
     lush: bool = True,
 ) -> None:
     """Put a full bunch over a pot's rim: centre (x, y), half width `r` pixels."""
-    palette = dice.sample(COLOURS[kind], min(2, len(COLOURS[kind])))
+    palette, variant, flip = dice.randrange(3), dice.randrange(2), dice.random()
+    mark, size = ("bouquet", kind, palette, variant, lush), round(r, 1)
+    box = (-2.1 * size, -2.0 * size, 2.1 * size, 0.9 * size)
+
+    def paint(small: Drawing) -> None:
+        bunch(small, size, kind, (COLOURS[kind] * 3)[2 * palette : 2 * palette + 2], lush)
+
+    drawing.paste((*mark, size), box, paint, (x, y), flip < 0.5)
+
+
+def bunch(drawing: Drawing, r: float, kind: str, palette: tuple[str, ...], lush: bool) -> None:
+    """Draw a bunch around the origin: leaves behind, rows of blooms, leaves over the rim."""
+    dice = drawing.dice("bunch")
     greens = [leaf(drawing, c) for c in dice.sample(LEAVES, 2)]
     for k in range(7 if lush else 3):
         turn = -72 + (24 if lush else 72) * k + dice.uniform(-6, 6)
-        drawing.put(
-            use(
-                greens[k % 2],
-                x + turn / 78 * r * 0.5,
-                y + r * 0.15,
-                r * dice.uniform(1.1, 1.55),
-                turn,
-            )
-        )
+        long = r * dice.uniform(1.1, 1.55)
+        drawing.put(use(greens[k % 2], turn / 78 * r * 0.5, r * 0.15, long, turn))
     size = r * {"lavender": 0.36, "hydrangea": 0.5, "sunflower": 0.5, "peony": 0.46}.get(kind, 0.4)
-    rows = (
-        ((0.95, 3, 0.34), (0.6, 4, 0.16), (0.24, 5, 0.0))
-        if lush
-        else ((0.75, 2, 0.2), (0.3, 4, 0.0))
-    )
-    for height, n, shade in rows:
+    for height, n, shade in LUSH if lush else SPARSE:
         for k in range(n):
             at = (k + 0.5) / n * 2 - 1
-            px = x + at * r * (1.18 if height < 0.9 else 0.85) + dice.uniform(-0.08, 0.08) * r
-            py = y - r * (height * 1.25 * (1 - 0.3 * at * at) - 0.06) + dice.uniform(-0.1, 0.1) * r
-            colour = dice.choice(palette)
+            px = at * r * (1.18 if height < 0.9 else 0.85) + dice.uniform(-0.08, 0.08) * r
+            py = -r * (height * 1.25 * (1 - 0.3 * at * at) - 0.06) + dice.uniform(-0.1, 0.1) * r
             turn = at * 32 if kind in ("tulip", "lavender") else dice.uniform(-30, 30)
-            drawing.put(
-                use(
-                    bloom(drawing, kind, colour, shade),
-                    px,
-                    py,
-                    size * dice.uniform(0.85, 1.1),
-                    turn,
-                )
-            )
+            tint = bloom(drawing, kind, dice.choice(palette), shade)
+            drawing.put(use(tint, px, py, size * dice.uniform(0.85, 1.1), turn))
     for k in range(4 if lush else 2):
         turn = (-90, 92, -58, 62)[k] + dice.uniform(-8, 8)
-        drawing.put(use(greens[k % 2], x + turn / 98 * r * 0.66, y + r * 0.1, r * 0.62, turn))
+        drawing.put(use(greens[k % 2], turn / 98 * r * 0.66, r * 0.1, r * 0.62, turn))
 
 
 def pot(drawing: Drawing, x: float, y: float, r: float, h: float, kind: str) -> None:
     """Stand a pot on the ground at (x, y): half width `r` at the rim, height `h`, in pixels."""
-    base = {
-        "zinc": "#9fb0b8",
-        "clay": "#c2693f",
-        "wicker": "#b98a52",
-        "enamel": "#6f9fa3",
-        "cream": "#e9dcc3",
-    }[kind]
-    ink, foot, top = drawing.ink, r * 0.74, y - h
-    paint = drawing.linear(
-        stops(ink(dark(base, 0.28)), ink(pale(base, 0.22)), ink(base), ink(dark(base, 0.36))),
-        x2=1,
-        y2=0,
-    )
+    r, h = round(r, 1), round(h, 1)
+    box = (-1.5 * r, -h - 0.4 * r, 1.7 * r, 0.5 * r)
+    drawing.paste(("pot", kind, r, h), box, lambda small: thrown(small, r, h, kind), (x, y))
+
+
+def thrown(drawing: Drawing, r: float, h: float, kind: str) -> None:
+    """Draw a pot that stands on the origin, with its shadow."""
+    base, ink, foot, top = POTS[kind], drawing.ink, r * 0.74, -h
+    tones = (ink(dark(base, 0.28)), ink(pale(base, 0.22)), ink(base), ink(dark(base, 0.36)))
+    paint = drawing.linear(stops(*tones), x2=1, y2=0)
+    drawing.put(drawing.shade(r * 0.2, -r * 0.02, r * 1.35, r * 0.34, drawing.ink.shadow * 1.6))
+    low = -r * 0.1
     drawing.put(
-        drawing.shade(x + r * 0.2, y - r * 0.02, r * 1.35, r * 0.34, drawing.ink.shadow * 1.6)
+        path(
+            f"M{-r:.1f} {top:.1f}L{-foot:.1f} {low:.1f}Q0 {r * 0.14:.1f} {foot:.1f} {low:.1f}L{r:.1f} {top:.1f}Z",
+            paint,
+        )
     )
-    body = f"M{x - r:.1f} {top:.1f}L{x - foot:.1f} {y - r * 0.1:.1f}Q{x:.1f} {y + r * 0.14:.1f} {x + foot:.1f} {y - r * 0.1:.1f}L{x + r:.1f} {top:.1f}Z"
-    drawing.put(path(body, paint))
-    if kind == "wicker":
-        for k in range(1, 5):
-            line = y - r * 0.1 - h * k / 5
-            wide = foot + (r - foot) * k / 5
-            d = f"M{x - wide:.1f} {line:.1f}Q{x:.1f} {line + r * 0.16:.1f} {x + wide:.1f} {line:.1f}"
-            dash = f'stroke-dasharray="{r * 0.16:.1f} {r * 0.12:.1f}"'
-            drawing.put(stroke(d, ink(dark(base, 0.3)), r * 0.07, dash))
-    elif kind == "clay":
-        drawing.put(rect(x - r * 1.06, top - h * 0.02, r * 2.12, h * 0.24, paint, r * 0.05))
-    else:
-        for part in (0.3, 0.72):
-            wide = foot + (r - foot) * part
-            line = y - r * 0.1 - h * part
-            d = f"M{x - wide:.1f} {line:.1f}Q{x:.1f} {line + r * 0.16:.1f} {x + wide:.1f} {line:.1f}"
-            drawing.put(stroke(d, ink(dark(base, 0.26)), r * 0.05))
-    drawing.put(ellipse(x, top, r * 1.0, r * 0.15, ink(dark(base, 0.5))))
+    weave = f'stroke-dasharray="{r * 0.16:.1f} {r * 0.12:.1f}"' if kind == "wicker" else ""
+    for part in (0.2, 0.4, 0.6, 0.8) if kind == "wicker" else (0.3, 0.72) if kind != "clay" else ():
+        line, wide = low - h * part, foot + (r - foot) * part
+        d = f"M{-wide:.1f} {line:.1f}Q0 {line + r * 0.16:.1f} {wide:.1f} {line:.1f}"
+        drawing.put(stroke(d, ink(dark(base, 0.28)), r * 0.06, weave))
+    if kind == "clay":
+        drawing.put(rect(-r * 1.06, top - h * 0.02, r * 2.12, h * 0.24, paint, r * 0.05))
+    drawing.put(ellipse(0, top, r, r * 0.15, ink(dark(base, 0.5))))
 
 
-def ivy(
-    drawing: Drawing,
-    line: list[tuple[float, float]],
-    size: float,
-    dice: random.Random,
-    flower: str | None,
-) -> None:
+def ivy(drawing: Drawing, line: Line, size: float, dice: random.Random, flower: str | None) -> None:
     """Grow leaves, and blooms of a colour if given, along a line of points."""
     tones = [leaf(drawing, c) for c in LEAVES[:4]]
     petal = bloom(drawing, "hydrangea", flower, 0.05) if flower else ""
@@ -293,71 +282,75 @@ def ivy(
         for k in range(n):
             px = x1 + (x2 - x1) * k / n + dice.gauss(0, size * 0.55)
             py = y1 + (y2 - y1) * k / n + dice.gauss(0, size * 0.4)
-            drawing.put(
-                use(dice.choice(tones), px, py, size * dice.uniform(0.7, 1.2), dice.uniform(0, 360))
-            )
+            long, turn = size * dice.uniform(0.7, 1.2), dice.uniform(0, 360)
+            drawing.put(use(dice.choice(tones), px, py, long, turn))
             if petal and dice.random() < 0.34:
                 drawing.put(use(petal, px, py + size * 0.3, size * dice.uniform(0.35, 0.6), 0))
 
 
+def climber(
+    drawing: Drawing, line: Line, size: float, dice: random.Random, flower: str | None
+) -> None:
+    """Lead a climbing plant along a line of points: sprays of leaves, now and then in flower."""
+    size = round(size, 1)
+    box = (-2.2 * size, -2.2 * size, 2.2 * size, 2.2 * size)
+
+    def paint(small: Drawing) -> None:
+        ivy(small, [(0, -size * 0.7), (0, size * 0.7)], size, small.dice("spray"), flower)
+
+    for (x1, y1), (x2, y2) in pairwise(line):
+        n = max(1, round(math.hypot(x2 - x1, y2 - y1) / size / 1.1))
+        for k in range(n):
+            at = (x1 + (x2 - x1) * (k + 0.5) / n, y1 + (y2 - y1) * (k + 0.5) / n)
+            mark = ("spray", size, flower, dice.randrange(6))
+            drawing.paste(mark, box, paint, at, dice.random() < 0.5)
+
+
 def basket(drawing: Drawing, x: float, y: float, r: float, dice: random.Random) -> None:
     """Hang a basket of flowers from (x, y) upwards out of sight of its hook; `r` its radius."""
-    ink = drawing.ink
-    for dx in (-0.85, 0, 0.85):
-        drawing.put(
-            stroke(f"M{x:.1f} {y - r * 2.3:.1f}L{x + dx * r:.1f} {y:.1f}", ink("#4a423e"), r * 0.06)
-        )
-    bowl = points(
-        [(x - r, y), (x + r, y), (x + r * 0.55, y + r * 0.75), (x - r * 0.55, y + r * 0.75)]
-    )
-    drawing.put(
-        path(
-            bowl, drawing.linear(stops(ink("#8a6238"), ink("#c39a62"), ink("#6b4727")), x2=1, y2=0)
-        )
-    )
-    kind = dice.choice(("peony", "hydrangea", "daisy", "gerbera"))
-    bouquet(drawing, x, y + r * 0.1, r * 0.95, kind, dice)
-    trail = [(x - r * 0.9, y + r * 0.1), (x - r * 1.05, y + r * 0.9)]
-    for side in (trail, [(2 * x - a, b + r * 0.2) for a, b in trail]):
-        ivy(drawing, side, r * 0.42, dice, None)
+    kind, variant = dice.choice(("peony", "hydrangea", "daisy", "gerbera")), dice.randrange(3)
+    r = round(r, 1)
+    box = (-2.3 * r, -2.5 * r, 2.3 * r, 2.4 * r)
+    mark = ("basket", kind, variant, r)
+    drawing.paste(mark, box, lambda small: hung(small, r, kind), (x, y), dice.random() < 0.5)
+
+
+def hung(drawing: Drawing, r: float, kind: str) -> None:
+    """Draw a hanging basket with its rim at the origin."""
+    ink, dice = drawing.ink, drawing.dice("basket")
+    wires = "".join(f"M0 {-r * 2.3:.1f}L{dx * r:.1f} 0" for dx in (-0.85, 0, 0.85))
+    wicker = drawing.linear(stops(ink("#8a6238"), ink("#c39a62"), ink("#6b4727")), x2=1, y2=0)
+    bowl = points([(-r, 0), (r, 0), (r * 0.55, r * 0.75), (-r * 0.55, r * 0.75)])
+    drawing.put(stroke(wires, ink("#4a423e"), r * 0.06), path(bowl, wicker))
+    bunch(drawing, r * 0.95, kind, tuple(dice.sample(COLOURS[kind], 2)), True)
+    for side in (-1, 1):
+        trail = [(side * r * 0.9, r * 0.1), (side * r * 1.05, r * (1.0 + 0.1 * side))]
+        ivy(drawing, trail, r * 0.42, dice, None)
 
 
 def planter(drawing: Drawing, x: float, y: float, w: float, h: float, dice: random.Random) -> None:
     """Set a window box with its top left corner at (x, y)."""
-    ink = drawing.ink
+    variant, w, h = dice.randrange(8), round(w, 1), round(h, 1)
+    box = (-0.8 * h, -1.4 * h, w + 0.8 * h, 1.9 * h)
+    mark = ("planter", variant, w, h)
+    drawing.paste(mark, box, lambda small: planted(small, w, h), (x, y))
+
+
+def planted(drawing: Drawing, w: float, h: float) -> None:
+    """Draw a window box with its top left corner at the origin."""
+    ink, dice = drawing.ink, drawing.dice("planter")
     kinds = dice.sample(("peony", "gerbera", "daisy", "hydrangea", "rose"), 2)
     tones = [leaf(drawing, c) for c in LEAVES[:3]]
-    for k in range(int(w / h * 5)):
-        px = x + (k + 0.5) / int(w / h * 5) * w
-        drawing.put(
-            use(
-                dice.choice(tones),
-                px,
-                y + h * 0.3,
-                h * dice.uniform(0.9, 1.3),
-                dice.uniform(-50, 50),
-            )
-        )
-    n = int(w / h * 2.6)
-    for k in range(n):
-        kind = kinds[k % 2]
-        symbol = bloom(drawing, kind, dice.choice(COLOURS[kind]))
-        drawing.put(
-            use(
-                symbol,
-                x + (k + 0.5) / n * w,
-                y - h * dice.uniform(0.0, 0.4),
-                h * dice.uniform(0.36, 0.48),
-            )
-        )
+    for k in range(n := int(w / h * 5)):
+        long, turn = h * dice.uniform(0.9, 1.3), dice.uniform(-50, 50)
+        drawing.put(use(dice.choice(tones), (k + 0.5) / n * w, h * 0.3, long, turn))
+    for k in range(n := int(w / h * 2.6)):
+        symbol = bloom(drawing, kinds[k % 2], dice.choice(COLOURS[kinds[k % 2]]))
+        py, size = -h * dice.uniform(0.0, 0.4), h * dice.uniform(0.36, 0.48)
+        drawing.put(use(symbol, (k + 0.5) / n * w, py, size))
     front = drawing.linear(stops(ink("#a5713f"), ink("#7d5029")))
-    drawing.put(rect(x, y + h * 0.12, w, h * 0.88, front, h * 0.08))
+    drawing.put(rect(0, h * 0.12, w, h * 0.88, front, h * 0.08))
     for k in range(4):
-        px = x - h * 0.1 + (k + 0.5) / 4 * w + dice.uniform(-0.4, 0.4) * h
-        ivy(
-            drawing,
-            [(px, y + h * 0.2), (px + h * 0.15, y + h * dice.uniform(0.6, 1.1))],
-            h * 0.35,
-            dice,
-            None,
-        )
+        px = -h * 0.1 + (k + 0.5) / 4 * w + dice.uniform(-0.4, 0.4) * h
+        trail = [(px, h * 0.2), (px + h * 0.15, h * dice.uniform(0.6, 1.1))]
+        ivy(drawing, trail, h * 0.35, dice, None)

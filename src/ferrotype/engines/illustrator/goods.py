@@ -52,7 +52,7 @@ def indoors(light: Light) -> Light:
 
 
 def room(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:
-    """Fill a window with a room, lamps, shelves and goods."""
+    """Fill a window with a room: walls, shelves, lamps, and what is not a cut-out."""
     x, y, w, h = box
     u = front.u
     drawing.put(bands(x, y, w, h, stops(*glow_of(drawing))))
@@ -63,13 +63,9 @@ def room(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:
     outside, drawing.ink = drawing.ink, indoors(drawing.ink)
     if drawing.scene.trade == "book":
         books(drawing, front, box, dice)
-    elif drawing.scene.trade in GOODS:
-        wares(drawing, front, box, dice)
-    elif drawing.scene.trade == "flower":
-        flowers(drawing, front, box, dice)
-    else:
+    elif drawing.scene.trade == "":
         curtains(drawing, front, box)
-    if drawing.scene.trade not in ("", "book"):
+    else:
         drawing.put(
             rect(x, shelf, w, 0.9 * u, drawing.ink("#a9774a")),
             rect(x, shelf + 0.9 * u, w, 0.8 * u, "#5a3218", 0, 'opacity="0.35"'),
@@ -79,17 +75,30 @@ def room(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:
     drawing.ink = outside
 
 
+def stock(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:
+    """Set out what is sold, in the light of the lamps."""
+    x, y, w, h = box
+    outside, drawing.ink = drawing.ink, indoors(drawing.ink)
+    if drawing.scene.trade in GOODS:
+        wares(drawing, front, box, dice)
+    elif drawing.scene.trade == "flower":
+        flowers(drawing, front, box, dice)
+    n, reach = max(2, round(w / front.u / 12)), 8.5 * front.u
+    for k in range(n):
+        power = 0.5 + 0.45 * drawing.ink.lamps
+        drawing.glow(x + (k + 0.5) / n * w, y + h * 0.3, (reach, reach), "#fff3c4", power)
+    drawing.ink = outside
+
+
 def pendants(drawing: Drawing, front: Front, box: Box) -> None:
-    """Hang lamps from the ceiling, each with its glow."""
+    """Hang lamps from the ceiling."""
     x, y, w, h = box
     u = front.u
     n = max(2, round(w / u / 12))
-    power = 0.5 + 0.45 * drawing.ink.lamps
     for k in range(n):
         px, py = x + (k + 0.5) / n * w, y + h * 0.3
         shade = drawing.linear(stops(drawing.ink("#8a4f33"), drawing.ink("#56301f")))
         drawing.put(
-            drawing.glow(px, py, 8.5 * u, "#fff3c4", power),
             stroke(f"M{px:.1f} {y:.1f}V{py - 2 * u:.1f}", drawing.ink("#4b372c"), 0.25 * u),
             circle(px, py + 0.25 * u, 0.8 * u, "#fffbe6"),
             path(
@@ -139,8 +148,19 @@ def wares(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None
         chosen = [names[(k + dice.randrange(len(names))) % len(names)] for k in range(count)]
         for k, name in enumerate(chosen):
             px = x + (k + 0.5) / count * w
-            drawing.put(drawing.shade(px, foot, high * 0.45 * u, 0.6 * u, 0.3))
-            place(drawing, sprite(drawing, name), px, foot + 0.1 * u, high * u)
+            ware(drawing, name, px, foot, high * u)
+
+
+def ware(drawing: Drawing, name: str, x: float, foot: float, high: float) -> None:
+    """Paste a picture from the art pack with its lower edge at `foot`, on a small shadow."""
+    high = round(high, 1)
+
+    def paint(small: Drawing) -> None:
+        small.put(small.shade(0, 0, high * 0.45, high * 0.08, 0.3))
+        place(small, sprite(small, name), 0, high * 0.02, high)
+
+    box = (-0.7 * high, -1.1 * high, 0.7 * high, 0.2 * high)
+    drawing.paste(("ware", name, high), box, paint, (x, foot))
 
 
 def books(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:

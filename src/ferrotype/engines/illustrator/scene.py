@@ -41,11 +41,15 @@ class Scene(Struct, frozen=True, kw_only=True):
     chinese: bool = False
     why: str = ""
 
+    def colour_of(self, concept: str) -> str | None:
+        """Return the name of the colour that was asked for this subject."""
+        return next((s.colour for s in self.subjects if s.concept == concept), None)
+
 
 class Dice:
     """Independent streams of chance by name, so that one part's drawing never moves another's."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | str) -> None:
         self.seed = seed
 
     def __call__(self, name: str) -> random.Random:

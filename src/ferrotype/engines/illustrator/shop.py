@@ -4,66 +4,84 @@
 import random
 from collections.abc import Iterator
 
-from ferrotype.engines.illustrator import street, windows
+from PIL import Image, ImageDraw
+
+from ferrotype.engines.illustrator import door, street, windows
 from ferrotype.engines.illustrator.drawing import Drawing, bands, path, points, rect, stops, stroke
-from ferrotype.engines.illustrator.flora import basket, ivy, planter
+from ferrotype.engines.illustrator.flora import basket, climber, planter
 from ferrotype.engines.illustrator.front import Front, lay_out
 from ferrotype.engines.illustrator.lettering import Line
 from ferrotype.engines.illustrator.light import dark, pale
 
 
 def bricks(drawing: Drawing, front: Front) -> None:
-    """Build the wall: a flat ground, single bricks set off in tone, and light from the left."""
+    """Build the wall: a flat ground, single bricks set off in tone, and light from the left.
+
+    Bricks are upright, so they are drawn straight on the pixels.
+    """
     ink, u, dice = drawing.ink, front.u, drawing.dice("bricks")
-    wide, top = front.right - front.left, -2.0
-    drawing.put(rect(front.left, top, wide, front.ground - top, ink(front.wall)))
-    tones = (
-        dark(front.wall, 0.04),
-        dark(front.wall, 0.08),
-        dark(front.wall, 0.12),
-        pale(front.wall, 0.13),
-    )
-    courses = ["", "", "", ""]
-    high, long, row, y = 2.3 * u, 6.2 * u, 0, front.ground - 2.3 * u
-    while y > top - high:
-        x = front.left - (row % 2) * long / 2
-        while x < front.right:
+    wide, high = round(front.right - front.left), round(front.ground)
+    wall = Image.new("RGBA", (wide, high), ink(front.wall))
+    pen, row, y = ImageDraw.Draw(wall), 0, high - 2.3 * u
+    shades = (dark(front.wall, part) for part in (0.04, 0.08, 0.12))
+    tones = [ink(tone) for tone in (*shades, pale(front.wall, 0.13))]
+    while y > -2.3 * u:
+        x = -(row % 2) * 3.1 * u
+        while x < wide:
             if dice.random() < 0.5:
-                a, b = max(x, front.left) + 0.15 * u, min(x + long, front.right) - 0.15 * u
-                courses[dice.randrange(4)] += (
-                    f"M{a:.1f} {y + 0.15 * u:.1f}H{b:.1f}v{high - 0.3 * u:.1f}H{a:.1f}Z"
-                )
-            x += long
-        y, row = y - high, row + 1
-    drawing.put(*(path(d, ink(tone)) for d, tone in zip(courses, tones, strict=True)))
-    beam = [(front.left, top), (front.left + wide * 0.5, top), (front.left, front.ground)]
-    dusk = [
-        (front.right, top + wide * 0.3),
-        (front.right, front.ground),
-        (front.left + wide * 0.6, front.ground),
-    ]
-    drawing.put(
-        path(points(beam), "#fff4d8", 'opacity="0.1"'),
-        path(points(dusk), "#1c1830", 'opacity="0.07"'),
-    )
+                box = (x + 0.15 * u, y + 0.15 * u, x + 6.05 * u, y + 2.15 * u)
+                pen.rectangle(tuple(round(edge) for edge in box), dice.choice(tones))
+            x += 6.2 * u
+        y, row = y - 2.3 * u, row + 1
+    beam = [(0, 0), (wide // 2, 0), (0, high)]
+    dusk = [(wide, round(wide * 0.3)), (wide, high), (round(wide * 0.6), high)]
+    for corners, tone, strength in ((beam, "#fff4d8", 26), (dusk, "#1c1830", 18)):
+        shape = Image.new("L", wall.size)
+        ImageDraw.Draw(shape).polygon(corners, strength)
+        wall.paste(tone, mask=shape)
+    drawing.lay(wall, round(front.left), 0)
 
 
-def upper_storeys(drawing: Drawing, front: Front) -> None:
-    """Set windows with shutters and flower boxes above the sign, as far as the picture reaches."""
-    u, dice = front.u, drawing.dice("upstairs")
-    count = max(2, round(front.wide / 34))
-    storey = 0
-    while (sill := front.y(75 + 34 * storey)) > -2 * u:
+def sills(front: Front) -> Iterator[tuple[float, float]]:
+    """Yield the middle of each sill above the sign, as far as the picture reaches."""
+    count, storey = max(2, round(front.wide / 34)), 0
+    while (sill := front.y(75 + 34 * storey)) > -2 * front.u:
         for k in range(count):
-            x = front.left + (k + 0.5) / count * front.wide * u
-            windows.casement(drawing, front, x, sill, dice)
-            if "flower" not in drawing.scene.absent:
-                planter(drawing, x - 8 * u, sill - 0.6 * u, 16 * u, 3.6 * u, dice)
+            yield front.left + (k + 0.5) / count * front.wide * front.u, sill
         storey += 1
 
 
+def upper_storeys(drawing: Drawing, front: Front) -> None:
+    """Set windows with shutters above the sign."""
+    dice = drawing.dice("upstairs")
+    for x, sill in sills(front):
+        windows.casement(drawing, front, x, sill, dice)
+
+
+def window_boxes(drawing: Drawing, front: Front) -> None:
+    """Put flowers on the sills, unless none are wanted."""
+    u, dice = front.u, drawing.dice("boxes")
+    for x, sill in sills(front) if "flower" not in drawing.scene.absent else ():
+        planter(drawing, x - 8 * u, sill - 0.6 * u, 16 * u, 3.6 * u, dice)
+
+
 def fascia(drawing: Drawing, front: Front) -> None:
-    """Put up the sign board with its mouldings, the lettering and the pilasters at its sides."""
+    """Put up the sign board and its lettering."""
+    ink, u, w = drawing.ink, front.u, front.right - front.left
+    box = (front.left, front.y(71), front.right, front.y(56))
+    drawing.paste(("fascia", front), box, lambda small: board(small, front), (0, 0))
+    light = front.gold if drawing.ink.lamps > 0.5 else ink(front.gold)
+    drawing.write(
+        Line(
+            text=drawing.scene.sign,
+            x=drawing.width / 2, y=front.y(62), width=min(w * 0.62, 70 * u), height=6.3 * u,
+            colour=light, shadow=ink(dark(front.sign, 0.6)), bold=0.012, spacing=0.06,
+        )
+    )  # fmt: skip
+
+
+def board(drawing: Drawing, front: Front) -> None:
+    """Draw the sign board with its mouldings."""
     ink, u = drawing.ink, front.u
     x, w = front.left, front.right - front.left
     board = stops(ink(pale(front.sign, 0.1)), ink(front.sign), ink(dark(front.sign, 0.3)))
@@ -91,41 +109,31 @@ def fascia(drawing: Drawing, front: Front) -> None:
         )
     edge = f'stroke="{ink(front.gold)}" stroke-width="{0.28 * u:.2f}" opacity="0.75"'
     drawing.put(rect(x + 5 * u, front.y(66.2), w - 10 * u, 8.4 * u, "none", 1.2 * u, edge))
-    light = front.gold if drawing.ink.lamps > 0.5 else ink(front.gold)
-    drawing.write(
-        Line(
-            text=drawing.scene.sign,
-            x=drawing.width / 2, y=front.y(62), width=min(w * 0.62, 70 * u), height=6.3 * u,
-            colour=light, shadow=ink(dark(front.sign, 0.6)), bold=0.012, spacing=0.06,
-        )
-    )  # fmt: skip
 
 
 def awning(drawing: Drawing, front: Front) -> None:
-    """Stretch the striped awning over the windows, with its valance and the shade below it."""
-    ink, u = drawing.ink, front.u
-    x1, x2, top, edge = front.left + 3 * u, front.right - 3 * u, front.y(57), front.y(47)
-    out = 2.2 * u
+    """Stretch the awning over the windows."""
+    box = (front.left, front.y(57.5), front.right, front.y(37))
+    drawing.paste(("awning", front), box, lambda small: canopy(small, front), (0, 0))
+
+
+def canopy(drawing: Drawing, front: Front) -> None:
+    """Draw the striped awning with its valance and the shade below it."""
+    ink, u, top, edge = drawing.ink, front.u, front.y(57), front.y(47)
+    x1, x2, out = front.left + 3 * front.u, front.right - 3 * front.u, 2.2 * front.u
     below = ((0.0, "#15122a", 0.5), (0.5, "#15122a", 0.18), (1.0, "#15122a", 0.0))
     drawing.put(bands(front.left, edge, front.right - front.left, 9 * u, below))
     n = max(9, round((x2 - x1) / (5.6 * u)) // 2 * 2 + 1)
-    step, low = (x2 - x1) / n, (x2 - x1 + 2 * out) / n
+    step, low, drop = (x2 - x1) / n, (x2 - x1 + 2 * out) / n, edge + 1.4 * u
     for k in range(n):
         colour = front.cloth if k % 2 == 0 else front.stripe
-        a, b = x1 + k * step, x1 + (k + 1) * step
-        c, d = x1 - out + k * low, x1 - out + (k + 1) * low
-        drawing.put(path(points([(a, top), (b, top), (d, edge), (c, edge)]), ink(colour)))
-        hem = ink(dark(colour, 0.15))
-        r = low / 2
-        drop = edge + 1.4 * u
-        drawing.put(
-            path(
-                f"M{c:.1f} {edge:.1f}H{d:.1f}V{drop:.1f}A{r:.1f} {r * 0.8:.1f} 0 0 1 {c:.1f} {drop:.1f}Z",
-                hem,
-            )
-        )
+        a, c = x1 + k * step, x1 - out + k * low
+        d, arc = c + low, f"A{low / 2:.1f} {low * 0.4:.1f} 0 0 1"
+        hem = f"M{c:.1f} {edge:.1f}H{d:.1f}V{drop:.1f}{arc} {c:.1f} {drop:.1f}Z"
+        cloth = points([(a, top), (a + step, top), (d, edge), (c, edge)])
+        drawing.put(path(cloth, ink(colour)), path(hem, ink(dark(colour, 0.15))))
     for k in range(18):
-        up, down = (part / 18 for part in (k, k + 1))
+        up, down = k / 18, (k + 1) / 18
         strip = [
             (x1 - out * up, up),
             (x2 + out * up, up),
@@ -133,18 +141,10 @@ def awning(drawing: Drawing, front: Front) -> None:
             (x1 - out * down, down),
         ]
         tone, alpha = ("#15122a", 0.34 * (1 - k / 7)) if k < 7 else ("#ffffff", 0.012 * (k - 7))
-        corners = [(x, top + (edge - top) * part) for x, part in strip]
-        drawing.put(
-            path(points(corners), tone, f'opacity="{alpha:.3f}" shape-rendering="crispEdges"')
-        )
-    drawing.put(
-        stroke(
-            f"M{x1 - out:.1f} {edge:.1f}H{x2 + out:.1f}",
-            ink(dark(front.cloth, 0.35)),
-            0.22 * u,
-            'opacity="0.5"',
-        )
-    )
+        corners = points([(x, top + (edge - top) * part) for x, part in strip])
+        drawing.put(path(corners, tone, f'opacity="{alpha:.3f}" shape-rendering="crispEdges"'))
+    seam = f"M{x1 - out:.1f} {edge:.1f}H{x2 + out:.1f}"
+    drawing.put(stroke(seam, ink(dark(front.cloth, 0.35)), 0.22 * u, 'opacity="0.5"'))
 
 
 def greenery(drawing: Drawing, front: Front) -> None:
@@ -158,11 +158,6 @@ def greenery(drawing: Drawing, front: Front) -> None:
         climb(drawing, front, side, dice, flower)
     for side in (-1, 1):
         x = (front.left if side < 0 else front.right) - side * 4.9 * u
-        drawing.put(
-            stroke(
-                f"M{x - side * 4:.1f} {front.y(41):.1f}H{x:.1f}", drawing.ink("#3a322e"), 0.4 * u
-            )
-        )
         basket(drawing, x, front.y(33), 3.4 * u, dice)
 
 
@@ -175,12 +170,13 @@ def climb(
     line = [(edge - side * 1.2 * u, front.y(up)) for up in (0, 14, 30, 46, 58, 70)]
     reach = dice.uniform(18, 34)
     line += [(edge - side * part * reach * u, front.y(71 + 3 * part)) for part in (0.3, 0.6, 1.0)]
-    ivy(drawing, line, 2.5 * u, dice, flower)
+    climber(drawing, line, 2.5 * u, dice, flower)
 
 
 LAYERS = (
-    street.behind, bricks, upper_storeys, windows.fronts, fascia, awning, greenery,
-    street.pavement, street.before, street.lamplight,
+    street.behind, bricks, upper_storeys, windows.rooms, window_boxes, windows.stock,
+    windows.fronts, door.entrance, fascia, awning, street.pavement, street.benches, greenery, street.before,
+    street.lamplight,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ def heaven(drawing: Drawing, horizon: float) -> tuple[float, float]:
     """Paint the sky down to the horizon; return where the sun or moon stands."""
     scene, dice = drawing.scene, drawing.dice("sky")
     w = drawing.width
-    drawing.put(bands(0, 0, w, horizon + 2, stops(*drawing.ink.sky)))
+    drawing.wash(0, horizon + 2, stops(*drawing.ink.sky))
     side = dice.choice((0.24, 0.3, 0.7, 0.76))
     x, y = (
         w * side,
@@ -37,7 +37,7 @@ def luminary(drawing: Drawing, x: float, y: float, reach: float) -> None:
     night = drawing.scene.time in ("night", "evening")
     r = reach * (0.052 if night else 0.048)
     sun = drawing.ink.sun
-    drawing.put(drawing.glow(x, y, r * 8, sun, 0.55 if night else 0.75))
+    drawing.glow(x, y, (r * 8, r * 8), sun, 0.55 if night else 0.75)
     drawing.put(circle(x, y, r, drawing.radial(stops("#fffdf2", sun), 0.4, 0.4, 0.7)))
     if night:
         for dx, dy, size in (

@@ -2,20 +2,14 @@
 """What lies before a shop front: paving, buckets, shrubs, lamplight; and what lies behind it."""
 
 import random
+from collections.abc import Iterator
 
 from ferrotype.engines.illustrator import sky
-from ferrotype.engines.illustrator.drawing import (
-    Drawing,
-    bands,
-    ellipse,
-    group,
-    rect,
-    stops,
-    stroke,
-)
+from ferrotype.engines.illustrator.drawing import Drawing, bands, ellipse, rect, stops, stroke
 from ferrotype.engines.illustrator.flora import BLOOMS, bouquet, pot
 from ferrotype.engines.illustrator.front import Front
 from ferrotype.engines.illustrator.light import dark, mix
+from ferrotype.engines.illustrator.windows import DOOR, bays
 
 STONES = ("#b9aea2", "#a69b92", "#c6bbab", "#9a928d", "#b3a08e")
 
@@ -65,12 +59,23 @@ def neighbour(drawing: Drawing, front: Front, side: int, tone: str) -> None:
 
 
 def pavement(drawing: Drawing, front: Front) -> None:
-    """Pave the ground with cobbles that grow towards the viewer; wet or snowed on as it is."""
+    """Pave the ground."""
+    variant, box = (
+        drawing.dice("paving").randrange(4),
+        (0, front.ground, drawing.width, drawing.height),
+    )
+    mark = ("paving", variant, front.u, drawing.scene.weather == "snow")
+    whole = (drawing.width, drawing.height)
+    drawing.paste(mark, box, lambda small: cobbles(small, front, *whole), (0, 0))
+
+
+def cobbles(drawing: Drawing, front: Front, w: int, bottom: int) -> None:
+    """Draw cobbles that grow towards the viewer, from the shop to the edges, snowed on or not."""
     ink, dice = drawing.ink, drawing.dice("cobbles")
-    w, top, high = drawing.width, front.ground, drawing.height - front.ground
+    top, high = front.ground, bottom - front.ground
     drawing.put(rect(0, top, w, high + 1, ink("#786f66")))
     y, row, step = top, 0, max(1.6 * front.u, high / 16)
-    while y < drawing.height:
+    while y < bottom:
         long = step * 1.75
         x = -long * dice.random()
         while x < w:
@@ -93,72 +98,100 @@ def pavement(drawing: Drawing, front: Front) -> None:
         drawing.put(bands(0, top, w, high + 1, snow))
 
 
-def buckets(drawing: Drawing, front: Front, x1: float, x2: float, dice: random.Random) -> None:
-    """Line up two tiers of flower buckets between x1 and x2, each with one kind of flower."""
-    u, ink = front.u, drawing.ink
-    wide = x2 - x1
-    count = max(2, round(wide / (7.6 * u)))
-    kinds = dice.sample(sorted(BLOOMS), min(len(BLOOMS), 2 * count))
-    back = front.ground + 2.2 * u
-    bench = drawing.linear(stops(ink("#b98a57"), ink("#7c5630")))
+def bench(drawing: Drawing, front: Front, x1: float, x2: float) -> None:
+    """Put up a bench for the second tier of buckets between x1 and x2."""
+    u, ink, wide, back = front.u, drawing.ink, x2 - x1, front.ground + 2.2 * front.u
+    plank = drawing.linear(stops(ink("#b98a57"), ink("#7c5630")))
     drawing.put(drawing.shade(x1 + wide / 2, back, wide * 0.6, 1.8 * u, 0.4))
-    drawing.put(rect(x1 - u, front.y(5.4), wide + 2 * u, 1.5 * u, bench, 0.3 * u))
+    drawing.put(rect(x1 - u, front.y(5.4), wide + 2 * u, 1.5 * u, plank, 0.3 * u))
     for foot in (x1 + u, x2 - 2.4 * u):
         drawing.put(rect(foot, front.y(4), 1.4 * u, back - front.y(4), ink("#7c5630")))
+
+
+def buckets(drawing: Drawing, front: Front, x1: float, x2: float, dice: random.Random) -> None:
+    """Line up two tiers of flower buckets between x1 and x2, each with one kind of flower."""
+    u, wide = front.u, x2 - x1
+    count = max(2, round(wide / (7.6 * u)))
+    kinds = dice.sample(sorted(BLOOMS), min(len(BLOOMS), 2 * count))
     for k in range(count):
         x = x1 + (k + 0.5) / count * wide
-        r = dice.uniform(2.8, 3.2) * u
-        pot(drawing, x, front.y(5.3), r, 5.2 * u, dice.choice(("zinc", "clay", "enamel", "cream")))
-        bouquet(drawing, x, front.y(10.4), r * 1.12, kinds[k % len(kinds)], dice)
-    depth = drawing.height - front.ground
+        ware = dice.choice(("zinc", "clay", "enamel", "cream"))
+        pot(drawing, x, front.y(5.3), 3.0 * u, 5.2 * u, ware)
+        bouquet(drawing, x, front.y(10.4), 3.36 * u, kinds[k % len(kinds)], dice)
+    depth = min((drawing.height - front.ground) * 0.66, 9 * u)
     for k in range(count):
         x = x1 + (k + 0.5) / count * wide + dice.uniform(-0.6, 0.6) * u
-        r = dice.uniform(3.3, 3.8) * u
-        foot = front.ground + min(depth * 0.66, 9 * u) + dice.uniform(-0.8, 0.8) * u
-        high = dice.uniform(6.2, 7.4) * u
+        foot = front.ground + depth + dice.uniform(-0.8, 0.8) * u
+        r, high = dice.choice(((3.35 * u, 6.4 * u), (3.7 * u, 7.2 * u)))
         pot(drawing, x, foot, r, high, dice.choice(("zinc", "zinc", "clay", "wicker", "enamel")))
         bouquet(drawing, x, foot - high, r * 1.18, kinds[-1 - k % len(kinds)], dice)
 
 
-def shrub(drawing: Drawing, front: Front, x: float, dice: random.Random) -> None:
-    """Stand a clipped tree in a pot beside the door."""
-    u, ink = front.u, drawing.ink
-    foot = front.ground + 3.4 * u
+def shrub(drawing: Drawing, x: float, foot: float, u: float, dice: random.Random) -> None:
+    """Stand a clipped tree in a pot on the ground at (x, foot)."""
+    u, variant = round(u, 1), dice.randrange(3)
     pot(drawing, x, foot, 3.0 * u, 5.4 * u, dice.choice(("clay", "cream", "zinc")))
-    drawing.put(rect(x - 0.4 * u, foot - 15 * u, 0.8 * u, 10 * u, ink("#6b4a2e")))
-    for cy, r in ((foot - 19 * u, 4.4 * u), (foot - 10 * u, 2.9 * u)):
-        ball = drawing.radial(
-            stops(ink("#8fb465"), ink("#557f46"), ink("#2f5436")), 0.36, 0.3, 0.75
-        )
-        drawing.put(ellipse(x, cy, r, r * 0.95, ball))
+    box = (-5 * u, -25 * u, 5 * u, -4 * u)
+    drawing.paste(("shrub", u, variant), box, lambda small: clipped(small, u), (x, foot))
+
+
+def clipped(drawing: Drawing, u: float) -> None:
+    """Draw a clipped tree that stands in a pot on the origin."""
+    ink, dice = drawing.ink, drawing.dice("shrub")
+    ball = drawing.radial(stops(ink("#8fb465"), ink("#557f46"), ink("#2f5436")), 0.36, 0.3, 0.75)
+    drawing.put(rect(-0.4 * u, -15 * u, 0.8 * u, 10 * u, ink("#6b4a2e")))
+    for cy, r in ((-19 * u, 4.4 * u), (-10 * u, 2.9 * u)):
+        drawing.put(ellipse(0, cy, r, r * 0.95, ball))
         for _ in range(26):
             a, b = dice.gauss(0, r * 0.42), dice.gauss(0, r * 0.4)
             if a * a + b * b < r * r * 0.85:
                 tone = dice.choice(("#a9c97c", "#6f9a54", "#44703f"))
-                drawing.put(ellipse(x + a, cy + b, r * 0.1, r * 0.07, ink(tone), 'opacity="0.8"'))
+                drawing.put(ellipse(a, cy + b, r * 0.1, r * 0.07, ink(tone), 'opacity="0.8"'))
+
+
+def stands(front: Front) -> Iterator[tuple[float, float]]:
+    """Yield the stretch of pavement at each side of the door."""
+    middle = (front.left + front.right) / 2
+    yield front.left + 4 * front.u, middle - 11 * front.u
+    yield middle + 11 * front.u, front.right - 4 * front.u
+
+
+def florist(drawing: Drawing) -> bool:
+    """Say whether flowers stand before this shop."""
+    return drawing.scene.trade == "flower" and "flower" not in drawing.scene.absent
+
+
+def benches(drawing: Drawing, front: Front) -> None:
+    """Put up a florist's benches."""
+    if florist(drawing):
+        for x1, x2 in stands(front):
+            wide = x2 - x1
+            box = (-wide * 0.15, front.y(5.5), wide * 1.15, front.ground + 5 * front.u)
+
+            def paint(small: Drawing, wide: float = wide) -> None:
+                bench(small, front, 0, wide)
+
+            drawing.paste(("bench", front.u, wide), box, paint, (x1, 0))
 
 
 def before(drawing: Drawing, front: Front) -> None:
     """Set out what belongs to the trade: flowers for a florist, a pair of pots for the others."""
     u, dice = front.u, drawing.dice("buckets")
-    middle = (front.left + front.right) / 2
-    for side in (-1, 1):
-        inner, outer = (
-            middle + side * 11 * u,
-            (front.left if side < 0 else front.right) - side * 4 * u,
-        )
-        x1, x2 = sorted((inner, outer))
-        if drawing.scene.trade == "flower" and "flower" not in drawing.scene.absent:
+    for side, (x1, x2) in zip((-1, 1), stands(front), strict=True):
+        if florist(drawing):
             buckets(drawing, front, x1, x2, dice)
         else:
-            shrub(drawing, front, middle + side * 13 * u, dice)
+            middle = (front.left + front.right) / 2
+            shrub(drawing, middle + side * 13 * u, front.ground + 3.4 * u, u, dice)
 
 
 def lamplight(drawing: Drawing, front: Front) -> None:
-    """Let windows and lanterns throw warm light on the paving when it is dark, and rain fall."""
-    u, lamps = front.u, drawing.ink.lamps
+    """Let windows and lanterns throw warm light when it is dark, and rain fall."""
+    u, lamps, door = front.u, drawing.ink.lamps, bays(drawing, front).door
+    for side in (-1, 1):
+        x = door + side * (DOOR / 2 + 2.3) * u
+        drawing.glow(x, front.y(30.6), (9 * u, 9 * u), "#ffcf7a", 0.55 * lamps)
     if lamps > 0.5:
         for x in (front.left + 23 * u, (front.left + front.right) / 2, front.right - 23 * u):
-            squash = f'transform="translate({x:.1f} {front.ground + 5 * u:.1f}) scale(1 .36)"'
-            drawing.put(group(drawing.glow(0, 0, 22 * u, "#ffc56e", 0.5 * lamps), squash))
+            drawing.glow(x, front.ground + 5 * u, (22 * u, 8 * u), "#ffc56e", 0.5 * lamps)
     sky.weather(drawing)
