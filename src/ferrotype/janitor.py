@@ -12,12 +12,12 @@ import structlog
 from msgspec import Struct
 
 from ferrotype.ports.clock import Clock
-from ferrotype.ports.ledger import Upkeep
+from ferrotype.ports.ledger import Swept, Upkeep
 from ferrotype.ports.media_store import MediaStore
 
 TURN = 0.5  # seconds between two rounds: half of what a dead worker's task may wait at most
 CHUNK = 100  # expired tasks that are removed in one go
-LONGEST = 0.5  # seconds of removing, after which the other chores have their turn
+LONGEST = 1.0  # seconds of removing, after which the other chores have their turn
 SWEEP_CHUNK = 500  # tasks asked for in one go
 YOUNG = timedelta(hours=24)  # nothing younger than this is ever swept
 MARGIN = timedelta(days=3)  # beyond the retention
@@ -112,11 +112,22 @@ class Janitor:
         """Remove expired tasks: first their files, then their rows."""
         end = self._clock.steady() + LONGEST
         while swept := await self._upkeep.expired(CHUNK):
-            for gone in swept:
-                await self._store.drop(f"{gone.day}/{gone.task_id}")
-            await self._upkeep.forget([gone.task_id for gone in swept])
-            if len(swept) < CHUNK or self._clock.steady() >= end:
+            gone = await self._drop(swept)
+            await self._upkeep.forget(gone)
+            if len(swept) < CHUNK or not gone or self._clock.steady() >= end:
                 return
+
+    async def _drop(self, swept: Sequence[Swept]) -> Sequence[str]:
+        """Remove files side by side; return the tasks that have none any more."""
+        drops = (self._store.drop(f"{one.day}/{one.task_id}") for one in swept)
+        gone = []
+        answers = await asyncio.gather(*drops, return_exceptions=True)
+        for one, error in zip(swept, answers, strict=True):
+            if isinstance(error, Exception):
+                _log.error("files stay", action="janitor.expire", task=one.task_id, exc_info=error)
+            else:
+                gone.append(one.task_id)
+        return gone
 
     async def _sweep(self) -> None:
         """Remove files that no task knows, from days when none of today's tasks was young."""

@@ -155,7 +155,7 @@ async def test_many_expired_tasks_do_not_keep_the_other_chores_waiting() -> None
     drop = house.store.drop
 
     async def slowly(prefix: str) -> int:
-        house.clock.passed += 0.004
+        house.clock.passed += 0.006
         return await drop(prefix)
 
     house.store.drop = slowly  # type: ignore[method-assign]
@@ -166,17 +166,21 @@ async def test_many_expired_tasks_do_not_keep_the_other_chores_waiting() -> None
     assert len(house.upkeep.forgotten) == 10 * CHUNK
 
 
-async def test_a_file_that_cannot_go_keeps_its_row() -> None:
+async def test_a_file_that_cannot_go_keeps_its_own_row_alone() -> None:
     house = House()
-    house.upkeep.old = [Swept("t", "20261120")]
+    house.upkeep.old = [Swept(name, "20261120") for name in ("first", "stuck", "last")]
+    drop = house.store.drop
 
-    async def fail(_: str) -> int:
-        raise OSError("busy")
+    async def fail(prefix: str) -> int:
+        if prefix.endswith("stuck"):
+            raise OSError("busy")
+        return await drop(prefix)
 
-    house.store.drop = fail  # type: ignore[method-assign, assignment]
-    with capture_logs():
+    house.store.drop = fail  # type: ignore[method-assign]
+    with capture_logs() as said:
         await house.rounds(1)
-    assert house.upkeep.forgotten == []
+    assert house.upkeep.forgotten == ["first", "last"]
+    assert [line["task"] for line in said if line["event"] == "files stay"] == ["stuck"]
 
 
 @pytest.mark.parametrize(
