@@ -1,0 +1,111 @@
+"""What a hostile client tries on one connection, beyond what is merely malformed."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from house import ORDER, T2I, House, house, listening
+
+from ferrotype.http import connection
+
+UPGRADE = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+CREATE = f"POST {T2I} HTTP/1.1"
+BODY = json.dumps(ORDER).encode()
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path) as found:
+        yield found
+
+
+def head(line: str, *more: str) -> bytes:
+    return "\r\n".join([line, "Host: localhost", *more, "\r\n"]).encode()
+
+
+async def say(port: int, *pieces: bytes) -> bytes:
+    """Send pieces, end our side, then read until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return await asyncio.wait_for(reader.read(), 20)
+    finally:
+        writer.close()
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+
+
+async def test_what_follows_a_body_is_no_header(home: House) -> None:
+    chunked = b"%x\r\n%b\r\n0\r\n" % (len(BODY), BODY)
+    trailer = f"Authorization: Bearer {home.key}\r\n\r\n".encode()
+    how = ("X-DashScope-Async: enable", "Transfer-Encoding: chunked", "Connection: close")
+    async with listening(home.face) as port:
+        answer = await say(port, head(CREATE, *how), chunked + trailer)
+        assert statuses(answer) == [401]
+        answer = await say(port, head(CREATE, *how) + chunked + trailer)
+    assert statuses(answer) == [401]
+
+
+async def test_trailers_are_not_collected(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[bytes] = []
+    on_header = connection.HttpToolsProtocol.on_header
+
+    def count(self: connection.HttpToolsProtocol, name: bytes, value: bytes) -> None:
+        taken.append(name)
+        on_header(self, name, value)
+
+    monkeypatch.setattr(connection.HttpToolsProtocol, "on_header", count)
+    monkeypatch.setattr(connection, "LINGER_SECONDS", 0.2)
+    async with listening(home.face) as port:
+        opening = head("POST /nowhere HTTP/1.1", "Transfer-Encoding: chunked")
+        await say(port, opening + b"0\r\n", *[b"a: b\r\n" * 1000] * 20)
+    assert taken == [b"Host", b"Transfer-Encoding"]
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [b"zz\r\n{}\r\n0\r\n\r\n", b"-2\r\n{}\r\n", b"F" * 17 + b"\r\n{}", b"2\r\n{}XX0\r\n\r\n"],
+)
+async def test_a_body_in_broken_chunks_is_answered(home: House, framing: bytes) -> None:
+    opening = head(CREATE, f"Authorization: Bearer {home.key}", "Transfer-Encoding: chunked")
+    async with listening(home.face) as port:
+        assert statuses(await say(port, opening + framing)) == [400]
+        assert statuses(await say(port, opening, framing)) == [400]
+
+
+async def test_a_wish_for_another_protocol_is_passed_over(home: House) -> None:
+    """As Java's own client sends it with each first request."""
+    key = f"Authorization: Bearer {home.key}"
+    sized = head(CREATE, key, *UPGRADE, "X-DashScope-Async: enable", f"Content-Length: {len(BODY)}")
+    chunks = head(CREATE, key, *UPGRADE, "X-DashScope-Async: enable", "Transfer-Encoding: chunked")
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    plain = head("GET /healthz HTTP/1.1", *UPGRADE)
+    last = head("GET /healthz HTTP/1.1", "Connection: close")
+    async with listening(home.face) as port:
+        assert statuses(await say(port, sized + BODY + plain + last)) == [200, 200, 200]
+        assert statuses(await say(port, sized, BODY, chunks, chunked, last)) == [200, 200, 200]
+        assert statuses(await say(port, plain * 300 + last)) == [200] * 301
+
+
+async def test_a_client_that_never_reads_is_cut_off(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "READ_SECONDS", 0.3)
+    ask = head("GET /api/v1/models HTTP/1.1", f"Authorization: Bearer {home.key}")
+    async with listening(home.face) as port:
+        with socket.socket() as mute:
+            mute.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            mute.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(mute, ("127.0.0.1", port))
+            with pytest.raises(OSError):
+                async with asyncio.timeout(20):
+                    while True:
+                        await loop.sock_sendall(mute, ask * 500)
