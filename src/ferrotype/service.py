@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -71,10 +70,6 @@ class Service:
         self._seated = 0
         self._space_known_until = float("-inf")
         self._space_left = True
-
-    def now(self) -> datetime:
-        """Return the time, as lists and links use it."""
-        return self._clock.now()
 
     def recipe(self, model: str) -> Recipe | None:
         """Return how a model is served here, or None when it is not."""

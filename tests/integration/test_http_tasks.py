@@ -190,6 +190,25 @@ async def test_a_list_filters_and_pages(home: House) -> None:
     assert abs(row["gmt_create"] / 1000 - datetime.now(UTC).timestamp()) < 60
 
 
+async def test_a_list_filters_by_the_status_that_it_shows(home: House) -> None:
+    task_id = await create(home)
+    claim = await home.claim()
+    await home.ledger.fault(claim.lease, "the engine died")
+    async with home.client() as client:
+        running = (await client.get("/api/v1/tasks?status=RUNNING")).json()
+        pending = (await client.get("/api/v1/tasks?status=PENDING")).json()
+    assert [(row["task_id"], row["status"]) for row in running["data"]] == [(task_id, "RUNNING")]
+    assert (running["total"], pending["total"]) == (1, 0)
+
+
+async def test_a_list_goes_by_the_clock_of_the_ledger(home: House) -> None:
+    await home.ledger.set_clock_offset(50 * 3600)
+    task_id = await create(home)
+    async with home.client() as client:
+        listed = (await client.get("/api/v1/tasks")).json()
+    assert [row["task_id"] for row in listed["data"]] == [task_id]
+
+
 async def test_models_are_listed_as_the_clients_read_them(home: House) -> None:
     async with home.client() as client:
         output = (await client.get("/api/v1/models?page_no=1&page_size=10")).json()["output"]

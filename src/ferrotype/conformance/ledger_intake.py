@@ -161,6 +161,29 @@ class IntakeTests(LedgerTests):
         assert await found(start=middle.submit_at) == [ids[4], ids[3], ids[2]]
         assert await found(end=middle.submit_at) == [ids[1], ids[0]]
 
+    async def test_lists_go_by_the_status_that_is_shown(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        waits = (await ledger.add(new_task(account))).task_id
+        tries_again = (await must_claim(ledger, worker)).lease
+        await ledger.fault(tries_again, "it fell")
+        new = (await ledger.add(new_task(account))).task_id
+        assert waits == tries_again.task
+        for status, ids in ((Status.RUNNING, [waits]), (Status.PENDING, [new])):
+            page = await ledger.list(account, ListQuery(status=status))
+            assert [row.task.id for row in page.rows] == ids
+            assert page.total == 1
+
+    async def test_without_a_window_a_list_has_the_last_day(
+        self, ledger: FullLedger, account: str
+    ) -> None:
+        await ledger.add(new_task(account))
+        await ledger.set_clock_offset(86_300)
+        new = (await ledger.add(new_task(account))).task_id
+        assert (await ledger.list(account, ListQuery())).total == 2
+        await ledger.set_clock_offset(86_500)
+        assert [row.task.id for row in (await ledger.list(account, ListQuery())).rows] == [new]
+
     async def test_planted_faults_strike_once(
         self, ledger: FullLedger, account: str, worker: str
     ) -> None:

@@ -54,10 +54,10 @@ def read_page(query: Mapping[str, str]) -> tuple[int, int]:
     )
 
 
-def read_list(query: Mapping[str, str], now: datetime) -> ListQuery | None:
+def read_list(query: Mapping[str, str]) -> ListQuery | None:
     """Read a list's filters; None when they ask for a status that no task of ours is ever in."""
     page, page_size = read_page(query)
-    start, end = _window(_moment(query, "start_time"), _moment(query, "end_time"), now)
+    start, end = _window(_moment(query, "start_time"), _moment(query, "end_time"))
     status = query.get("status") or None
     if status and status not in Status.__members__ and status not in UNSEEN:
         known = ", ".join([*Status, *sorted(UNSEEN)])
@@ -76,15 +76,14 @@ def read_list(query: Mapping[str, str], now: datetime) -> ListQuery | None:
 
 
 def _window(
-    start: datetime | None, end: datetime | None, now: datetime
-) -> tuple[datetime, datetime]:
+    start: datetime | None, end: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return a whole window; without a word about it, the ledger's last 24 hours are meant."""
     if start is None and end is None:
-        end = now + timedelta(seconds=1)
-    if start is None:
-        assert end
-        start = end - DAY
-    if end is None:
-        end = start + DAY
+        return None, None
+    start = start or (end and end - DAY)
+    end = end or (start and start + DAY)
+    assert start and end
     if end <= start:
         raise InvalidParameter("end_time must be later than start_time.")
     if end - start > DAY:

@@ -20,10 +20,14 @@ class Added(Struct, frozen=True):
 
 
 class ListQuery(Struct, frozen=True, kw_only=True):
-    """Which tasks to list: submitted within [start, end), newest first; pages count from 1."""
+    """Which tasks to list: submitted within [start, end), newest first; pages count from 1.
 
-    start: datetime
-    end: datetime
+    Without `start` and `end`: those of the last 24 hours, by the ledger's clock. `status` is what
+    callers are shown: a task that was claimed once counts as RUNNING until it ends, PENDING or not.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
     task_id: str | None = None
     model: str | None = None
     status: Status | None = None

@@ -62,7 +62,7 @@ class Tasks:
     async def list(self, exchange: Exchange) -> None:
         """Answer with a page of the account's tasks, the newest first."""
         asked = exchange.query()
-        query = wire.read_list(asked, self._service.now())
+        query = wire.read_list(asked)
         page = await self._service.list(exchange.caller, query) if query else Page(0, ())
         number, size = wire.read_page(asked)
         unique = [

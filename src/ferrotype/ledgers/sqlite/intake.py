@@ -19,6 +19,7 @@ from ferrotype.ledgers.sqlite.writer import Batch
 from ferrotype.ports.ledger import Added, Listed, ListQuery, Page
 from ferrotype.task import Event, Move, NewTask, Task, Who, new_task_id
 
+DAY = 86_400_000_000  # microseconds
 READ = f"{READ_ONE} WHERE t.id = ? AND t.account = ? AND {LIVING}".replace(":now", "?")
 ACCOUNT = f"""SELECT weight, max(finish, {lanes.VIRTUAL_TIME}), open, max_pending, {lanes.CAP}
     FROM account WHERE id = :account"""
@@ -34,7 +35,8 @@ FIRST = (
 )
 _MATCHES = f"""t.account = :account AND t.submit_at >= :start AND t.submit_at < :end AND {LIVING}
     AND (:id IS NULL OR t.id = :id) AND (:model IS NULL OR t.model = :model)
-    AND (:status IS NULL OR t.status = :status)"""
+    AND (:status IS NULL OR :status = CASE WHEN t.status = 'PENDING' AND t.first_claim_at > 0
+        THEN 'RUNNING' ELSE t.status END)"""
 
 
 class SqliteIntake:
@@ -190,11 +192,12 @@ class SqliteIntake:
         return cursor.lastrowid
 
     def _list(self, account: str, query: ListQuery, conn: sqlite3.Connection) -> Page:
+        now = self._store.now(conn)
         given = {
             "account": account,
-            "start": micros(query.start),
-            "end": micros(query.end),
-            "now": self._store.now(conn),
+            "start": now - DAY if query.start is None else micros(query.start),
+            "end": now + 1 if query.end is None else micros(query.end),
+            "now": now,
             "id": query.task_id,
             "model": query.model,
             "status": query.status,
