@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from workplace import PATIENCE, Workplace, workplace
 
 from ferrotype.errors import InputDownloadFailed, Unavailable
+from ferrotype.metrics import REGISTRY
 from ferrotype.ports.ledger import Ending, Renewal, WorkerCard
 from ferrotype.task import Lease, Status, Task
 from ferrotype.worker import Station, Worker
@@ -39,6 +40,21 @@ async def test_a_task_is_run_kept_and_settled(tmp_path: Path) -> None:
         assert place.benches() == []
         assert await place.ledger.workers() == []
 
+
+
+async def test_a_wait_is_timed_once_and_a_run_at_its_end(tmp_path: Path) -> None:
+    def timed(model: str) -> list[float]:
+        names = ("ferrotype_task_wait_seconds_count", "ferrotype_task_run_seconds_count")
+        return [REGISTRY.get_sample_value(name, {"model": model}) or 0 for name in names]
+
+    async with workplace(tmp_path) as place:
+        place.start()
+        task = await place.run("a cat")
+        before = timed(task.model)
+        await place.run("a cat")
+        await place.run("echo crash")
+        await place.close()
+        assert [now - then for now, then in zip(timed(task.model), before, strict=True)] == [2, 2]
 
 async def test_one_failed_item_of_two_is_a_success(tmp_path: Path) -> None:
     async with workplace(tmp_path) as place:
