@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 
@@ -65,7 +66,7 @@ class Attempt:
 
     async def see_through(self) -> None:
         """Make it and tell the ledger. Whatever goes wrong here ends this attempt alone."""
-        metrics.claims(self._model.name).inc()
+        self._count_claim(self._claim.task)
         try:
             tell = await self._outcome()
             self._seat.leave()
@@ -78,6 +79,11 @@ class Attempt:
                 self._making.cancel()
             self._seat.leave()
             await asyncio.to_thread(self._tools.workshop.clear, self.lease)
+
+    def _count_claim(self, task: Task) -> None:
+        metrics.claims(task.model).inc()
+        if task.claim_at == task.first_claim_at:
+            metrics.wait_seconds(task.model).observe(_seconds(task.submit_at, task.claim_at))
 
     async def _outcome(self) -> Tell:
         """Return the move that this attempt comes to."""
@@ -230,7 +236,13 @@ class Attempt:
             await self._delivery.take_back()
         if task.ended:
             metrics.ends(task.model, task.status).inc()
+            metrics.run_seconds(task.model).observe(_seconds(task.claim_at, task.end_at))
         self._log.info("ended", action="attempt.end", status=task.status, code=task.code)
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float:
+    assert start and end
+    return (end - start).total_seconds()
 
 
 async def _lost() -> Task:
