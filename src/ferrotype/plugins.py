@@ -6,7 +6,6 @@ before it is chosen, and then in the engine's own process.
 
 import difflib
 import importlib
-from importlib.metadata import entry_points
 from typing import cast
 
 from msgspec import Struct
@@ -38,6 +37,8 @@ BUILT_IN = {
 
 def engines() -> dict[str, Plugin]:
     """Return every engine by name. Raises `PluginError` when two have the same name."""
+    from importlib.metadata import entry_points  # it looks into every package that is installed
+
     found = dict(BUILT_IN)
     for point in entry_points(group=GROUP):
         package = point.dist.name if point.dist else "its package"
@@ -51,7 +52,12 @@ def engines() -> dict[str, Plugin]:
 
 
 def find_engine(name: str) -> Plugin:
-    """Return where the engine of that name is, without importing it. Raises `PluginError`."""
+    """Return where the engine of that name is, without importing it. Raises `PluginError`.
+
+    For one of our own names no other package is looked into.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]
     known = engines()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)

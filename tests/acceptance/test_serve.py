@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -200,6 +201,16 @@ def test_what_is_unsafe_or_wrong_is_refused(
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_a_ledger_that_is_not_for_us_ends_it_in_one_sentence(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as conn:
+        conn.execute("PRAGMA user_version = 999")
+    done = ferrotype("serve", "--port", "0", "--data-dir", str(tmp_path), METRICS_PORT="0")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "was written by a newer Ferrotype" in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

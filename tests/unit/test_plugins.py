@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -17,7 +18,7 @@ Offer = Callable[..., None]
 def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
     def others(**offered: str) -> None:
         points = [EntryPoint(name, target, plugins.GROUP) for name, target in offered.items()]
-        monkeypatch.setattr(plugins, "entry_points", lambda *, group: points)
+        monkeypatch.setattr(metadata, "entry_points", lambda *, group: points)
 
     return others
 

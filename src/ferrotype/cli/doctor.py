@@ -147,7 +147,11 @@ def check_service(chosen: Settings) -> Iterator[Finding]:
 
 
 def check_engines(chosen: Settings) -> Iterator[Finding]:
-    """Each recipe's engine can be loaded, and the illustrator has its art and letters."""
+    """Each recipe's engine can be loaded, and no two have the same name."""
+    try:
+        plugins.engines()
+    except plugins.PluginError as error:
+        yield Finding("broken", str(error), "Until then our own one is used.")
     for recipe in chosen.all_recipes:
         served = "all other models" if recipe.model == "*" else recipe.model
         try:

@@ -1,12 +1,13 @@
 """The two processes of a service: one answers callers, the other works on their tasks.
 
-`ferrotype serve` starts them as `python -m ferrotype.cli.process api FD [METRICS_FD]` and
+`ferrotype serve` starts them as `python -m ferrotype.cli.process api GATE FD [METRICS_FD]` and
 `... worker`: without the libraries of the command line, for a service should be there within a
-second.
+second. GATE is a pipe whose other end is closed as soon as the ledger can be opened.
 """
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import sys
@@ -18,9 +19,7 @@ from ferrotype.cli import logs
 from ferrotype.settings import Settings, load
 
 if TYPE_CHECKING:
-    from ferrotype.http.access import AccessLog
-    from ferrotype.http.app import Face
-    from ferrotype.wiring.front import Front
+    from ferrotype.http.app import Options
 
 
 def main() -> None:
@@ -28,8 +27,9 @@ def main() -> None:
     lifeline.tie_if_asked()
     chosen = load()
     match sys.argv[1:]:
-        case ["api", *fds]:
-            run(chosen, api(chosen, *(socket.socket(fileno=int(fd)) for fd in fds)))
+        case ["api", gate, *fds]:
+            sockets = [socket.socket(fileno=int(fd)) for fd in fds]
+            run(chosen, api(chosen, *sockets, gate=int(gate)))
         case ["worker"]:
             run(chosen, worker(chosen))
         case _:
@@ -45,14 +45,22 @@ def run(chosen: Settings, work: Coroutine[Any, Any, None]) -> None:
 
 
 async def api(
-    chosen: Settings, listener: socket.socket, metrics: socket.socket | None = None
+    chosen: Settings,
+    listener: socket.socket,
+    metrics: socket.socket | None = None,
+    *,
+    gate: int | None = None,
 ) -> None:
     """Answer callers (and, on its own socket, Prometheus) until a SIGTERM or SIGINT."""
+    from ferrotype.http import app
     from ferrotype.http.access import AccessLog
     from ferrotype.http.metrics_app import build_metrics
     from ferrotype.http.server import serve
     from ferrotype.wiring.front import open_front
 
+    if gate is not None:
+        os.read(gate, 1)  # all is loaded by now, and nothing runs yet that this could hold up
+        os.close(gate)
     stop, access = asyncio.Event(), AccessLog.to_stderr()
     _on_signal(stop.set)
     listener.set_inheritable(False)
@@ -62,24 +70,30 @@ async def api(
             group.create_task(serve(build_metrics(), [metrics], stop))
         group.create_task(front.janitor.run(stop))
         gc.freeze()  # the catalogue stays: no collection need walk through it
-        await serve(_face(chosen, front, access), [listener], stop)
+        face = app.build(
+            front.service,
+            front.keyring,
+            front.links,
+            front.store,
+            front.catalogue,
+            _options(chosen),
+            access,
+        )
+        await serve(face, [listener], stop)
         stop.set()
     access.close()
 
 
-def _face(chosen: Settings, front: "Front", access: "AccessLog") -> "Face":
-    from ferrotype.http import app
+def _options(chosen: Settings) -> "Options":
+    from ferrotype.http.app import Options
 
-    options = app.Options(
+    return Options(
         hold=chosen.poll_hold,
         region=chosen.region,
         public_url=chosen.public_url,
         allowed_hosts=(*chosen.allowed_hosts, chosen.host),
         trusted_proxies=chosen.trusted_proxies,
         workspaces=chosen.workspaces,
-    )
-    return app.build(
-        front.service, front.keyring, front.links, front.store, front.catalogue, options, access
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Annotated
 
@@ -88,15 +88,41 @@ def _serve(chosen: Settings, presence: Presence) -> int:
         listener = stack.enter_context(listen(chosen))
         metrics = listen_for_metrics(chosen)
         sockets = [listener, stack.enter_context(metrics)] if metrics else [listener]
-        asyncio.run(first.prepare(chosen))
+        gate, opener = os.pipe()
+        stack.callback(os.close, gate)
+        latch = stack.enter_context(os.fdopen(opener, "wb", 0))
+        fds = [gate, *(one.fileno() for one in sockets)]
         port = listener.getsockname()[1]
+        return asyncio.run(_run(chosen, presence, port, fds, latch.close))
+
+
+async def _run(
+    chosen: Settings,
+    presence: Presence,
+    port: int,
+    fds: Sequence[int],
+    open_gate: Callable[[], None],
+) -> int:
+    """Start the API at once, for it loads slowly, and see to the ledger meanwhile."""
+    ready = asyncio.Event()
+    keeping = asyncio.create_task(supervise(children(chosen, fds, ready)))
+    try:
+        await asyncio.to_thread(asyncio.run, first.prepare(chosen))
         presence.announce(base_url(chosen, port))
+        ready.set()
+        open_gate()
         typer.echo(banner(chosen, port))
-        return asyncio.run(supervise(children(chosen, [one.fileno() for one in sockets])))
+        return await keeping
+    finally:
+        keeping.cancel()
+        await asyncio.wait({keeping})
 
 
-def children(chosen: Settings, fds: Sequence[int]) -> tuple[Child, Child]:
-    """Return the two processes of a service; `fds` are the listening sockets' numbers."""
+def children(chosen: Settings, fds: Sequence[int], ready: asyncio.Event) -> tuple[Child, Child]:
+    """Return the two processes of a service.
+
+    `fds` are the numbers of the gate and of the listening sockets; `ready` is set with the gate.
+    """
     env = {k: v for k, v in os.environ.items() if not k.startswith("FERROTYPE_")}
     env |= chosen.environ()
     if chosen.log_format == "auto" and sys.stderr.isatty():
@@ -104,7 +130,7 @@ def children(chosen: Settings, fds: Sequence[int]) -> tuple[Child, Child]:
     command = (sys.executable, "-P", "-m", "ferrotype.cli.process")
     return (
         Child(name="api", argv=(*command, "api", *map(str, fds)), env=env, pass_fds=fds),
-        Child(name="worker", argv=(*command, "worker"), env=env),
+        Child(name="worker", argv=(*command, "worker"), env=env, after=ready),
     )
 
 

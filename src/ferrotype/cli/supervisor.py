@@ -25,13 +25,15 @@ _log = structlog.get_logger(__name__)
 class Child:
     """A process to keep: `pass_fds` are open in it under the same numbers.
 
-    Its environment is `env` and the pid that it must call `lifeline.tie_if_asked` for.
+    It is not started before `after`. Its environment is `env` and the pid that it must call
+    `lifeline.tie_if_asked` for.
     """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
     pass_fds: Sequence[int] = ()
+    after: asyncio.Event | None = None
 
 
 async def supervise(children: Sequence[Child]) -> int:
@@ -77,6 +79,8 @@ class _Keeper:
         """Run the child again and again until the stop."""
         deaths: deque[float] = deque()
         loop = asyncio.get_running_loop()
+        if self.child.after is not None:
+            await _first_of(self.child.after, self.stopping)
         while not self.stopping.is_set():
             code = await self._live()
             if self.stopping.is_set():
@@ -138,6 +142,15 @@ class _Keeper:
             self.tail.extend(line + b"\n" for line in lines)
             rest = rest[-4096:]
             await asyncio.to_thread(_write, chunk)
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

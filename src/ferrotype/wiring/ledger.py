@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from ferrotype.bells.unix import UnixBell
-from ferrotype.ledgers.sqlite import Limits, SqliteLedger
 from ferrotype.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from ferrotype.bells.unix import UnixBell
+    from ferrotype.ledgers.sqlite import SqliteLedger
 
 
 def has_ledger(settings: Settings) -> bool:
@@ -16,8 +19,11 @@ def has_ledger(settings: Settings) -> bool:
 @asynccontextmanager
 async def open_both(
     settings: Settings, *, migrate: bool = False
-) -> AsyncIterator[tuple[UnixBell, SqliteLedger]]:
+) -> AsyncIterator["tuple[UnixBell, SqliteLedger]"]:
     """Open the bell and the ledger."""
+    from ferrotype.bells.unix import UnixBell  # not before they are opened: commands name us all
+    from ferrotype.ledgers.sqlite import Limits, SqliteLedger
+
     folder = settings.ledger_dir
     limits = Limits(
         retention=settings.retention, max_pending=settings.max_pending, test=settings.test
@@ -32,7 +38,9 @@ async def open_both(
 
 
 @asynccontextmanager
-async def open_ledger(settings: Settings, *, migrate: bool = False) -> AsyncIterator[SqliteLedger]:
+async def open_ledger(
+    settings: Settings, *, migrate: bool = False
+) -> AsyncIterator["SqliteLedger"]:
     """Open the ledger alone, as commands do. With `migrate` it is made when there is none."""
     if not migrate and not has_ledger(settings):
         raise SettingsError(
