@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,21 @@ async def test_jobs_are_run_one_after_the_other_in_one_process(make: Make, tmp_p
     second = await room.run(job(tmp_path, "a dog", task="b"), ignore, no_note)
     assert [Path(output.path or "").exists() for output in (*first, *second)] == [True] * 3
     assert room.pid == pid
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "why"),
+    [
+        ("nonesuch", {}, "There is no engine 'nonesuch'; there are echo, illustrator"),
+        ("echo", {"colour": "red"}, "The engine 'echo' cannot be made: TypeError"),
+    ],
+)
+async def test_an_engine_that_cannot_be_made_says_why(
+    engine: str, options: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    wrong = Recipe(model="*", engine=engine, label="test pattern", options=options)
+    with pytest.raises(EngineDied, match=re.escape(why)):
+        await ProcessRoom(wrong, tmp_path).start()
 
 
 async def test_progress_and_notes_arrive(make: Make, tmp_path: Path) -> None:
@@ -239,14 +255,6 @@ async def test_a_host_without_a_heartbeat_is_dead(
     room = make(tells=HELLO + "time.sleep(60)")
     with pytest.raises(EngineDied, match="no sign of life"):
         await asyncio.wait_for(room.run(job(tmp_path, "a cat"), ignore, no_note), 20)
-
-
-async def test_an_unknown_engine_says_so(make: Make, tmp_path: Path) -> None:
-    room = ProcessRoom(Recipe(model="*", engine="no-such-engine", label="x"), tmp_path / "room")
-    with capture_logs() as said, pytest.raises(EngineDied):
-        await room.start()
-    ended = next(line for line in said if line["event"] == "ended")
-    assert "There is no engine 'no-such-engine'" in " ".join(ended["said"])
 
 
 async def test_a_flood_of_logs_is_cut_and_blocks_nobody(make: Make, tmp_path: Path) -> None:

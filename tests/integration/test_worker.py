@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from rooms import alive
 from structlog.testing import capture_logs
-from workplace import PATIENCE, Workplace, workplace
+from workplace import PATIENCE, Between, Workplace, workplace
 
 from ferrotype.errors import InputDownloadFailed, Unavailable
 from ferrotype.metrics import REGISTRY
+from ferrotype.ports.engine_room import EngineDied, EngineRoom
 from ferrotype.ports.ledger import Ending, Renewal, WorkerCard
 from ferrotype.task import Lease, Status, Task
 from ferrotype.worker import Station, Worker
@@ -41,7 +42,6 @@ async def test_a_task_is_run_kept_and_settled(tmp_path: Path) -> None:
         assert await place.ledger.workers() == []
 
 
-
 async def test_a_wait_is_timed_once_and_a_run_at_its_end(tmp_path: Path) -> None:
     def timed(model: str) -> list[float]:
         names = ("ferrotype_task_wait_seconds_count", "ferrotype_task_run_seconds_count")
@@ -55,6 +55,7 @@ async def test_a_wait_is_timed_once_and_a_run_at_its_end(tmp_path: Path) -> None
         await place.run("echo crash")
         await place.close()
         assert [now - then for now, then in zip(timed(task.model), before, strict=True)] == [2, 2]
+
 
 async def test_one_failed_item_of_two_is_a_success(tmp_path: Path) -> None:
     async with workplace(tmp_path) as place:
@@ -267,6 +268,27 @@ async def test_a_worker_that_the_ledger_forgot_goes_on_under_a_new_name(tmp_path
         assert await place.files() == {f"{task_id}/2"}
         (second,) = await place.ledger.workers()
         assert second.id != first.id
+
+
+async def test_a_model_is_served_from_its_engines_first_start(tmp_path: Path) -> None:
+    async with workplace(tmp_path) as place:
+        broken = asyncio.Event()
+
+        async def start() -> None:
+            broken.set()
+            raise EngineDied("no art")
+
+        room = Between(place.station.room)
+        room.instead["start"] = start
+        place.station = Station(room=cast(EngineRoom, room), models=place.station.models)
+        place.start()
+        await asyncio.wait_for(broken.wait(), PATIENCE)
+        (worker,) = await place.ledger.workers()
+        assert worker.models == ()
+        room.instead.clear()
+        assert (await place.run("a cat")).status is Status.SUCCEEDED
+        (worker,) = await place.ledger.workers()
+        assert set(worker.models) == place.station.models
 
 
 async def test_without_an_answer_the_lease_lapses_and_the_worker_begins_anew(

@@ -81,6 +81,21 @@ class UpkeepTests(LedgerTests):
             assert task is not None
             assert task.status is Status.PENDING
 
+    async def test_a_worker_serves_what_it_announces(
+        self, ledger: FullLedger, account: str
+    ) -> None:
+        for model in (MODEL, "other"):
+            await ledger.add(new_task(account, model=model))
+        await ledger.enrol(card("one", "first"))
+        await ledger.announce("one", [MODEL])
+        (seen,) = await ledger.workers()
+        assert set(seen.models) == {"first", MODEL}
+        await ledger.set_clock_offset(61)
+        assert await ledger.end_unserved(60) == 1
+        await ledger.retire("one")
+        with pytest.raises(Conflict):
+            await ledger.announce("one", ["other"])
+
     async def test_a_model_is_unserved_from_its_last_workers_end(
         self, ledger: FullLedger, account: str
     ) -> None:

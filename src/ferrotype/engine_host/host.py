@@ -31,7 +31,7 @@ class Host:
         setup = self._line.first()
         if not isinstance(setup, frames.Setup):
             raise frames.BrokenFrame("the room did not begin with the engine's options")
-        engine: Engine = plugins.load_engine(self._name)(**setup.options)
+        engine = self._make(setup.options)
         loop = asyncio.get_running_loop()
         loop.set_default_executor(Threads(thread_name_prefix="engine"))
 
@@ -41,6 +41,18 @@ class Host:
         self._line.deliver(take)
         self._line.send(frames.Hello(engine.concurrency))
         await loop.create_future()
+
+    def _make(self, options: dict[str, Any]) -> Engine:
+        """Make the engine, or tell the room why there is none."""
+        try:
+            return plugins.load_engine(self._name)(**options)
+        except Exception as error:
+            why = str(error)
+            if not isinstance(error, plugins.PluginError):
+                traceback.print_exception(error)
+                why = f"The engine {self._name!r} cannot be made: {error!r}."
+            self._line.send(frames.Unmade(why[:MESSAGE]))
+            raise
 
     def _take(self, engine: Engine, frame: frames.ToHost) -> None:
         match frame:

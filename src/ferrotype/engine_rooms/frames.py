@@ -54,6 +54,12 @@ class Hello(Struct, frozen=True, tag="hello"):
     concurrency: Annotated[int, Meta(ge=1, le=10_000)]
 
 
+class Unmade(Struct, frozen=True, tag="unmade"):
+    """Host to room, instead of `Hello`: the engine cannot be made, and why."""
+
+    why: Message
+
+
 class Progress(Struct, frozen=True, tag="progress"):
     """Host to room: how far a job is, 0 to 1."""
 
@@ -96,7 +102,7 @@ class Heartbeat(Struct, frozen=True, tag="heartbeat"):
 
 
 ToHost = Setup | Begin | Noted | Stop
-ToRoom = Hello | Progress | Note | Done | Refused | Failed | Heartbeat
+ToRoom = Hello | Unmade | Progress | Note | Done | Refused | Failed | Heartbeat
 
 _to_host: msgspec.json.Decoder[ToHost] = msgspec.json.Decoder(ToHost)
 _to_room: msgspec.json.Decoder[ToRoom] = msgspec.json.Decoder(ToRoom)

@@ -193,6 +193,8 @@ class ProcessRoom:
                 if self._ready is None or self._ready.done():
                     raise frames.BrokenFrame("the engine host said hello twice")
                 self._ready.set_result(concurrency)
+            case frames.Unmade(why):
+                self._condemn(child, why)
             case frames.Progress(task, fraction):
                 if (seat := self._seats.get(task)) and math.isfinite(fraction):
                     seat.moved_at = _now()

@@ -126,6 +126,9 @@ class Work(Protocol):
     async def enrol(self, card: WorkerCard) -> None:
         """Make this incarnation known; from now on it lives by `renew`."""
 
+    async def announce(self, worker: str, models: Collection[str]) -> None:
+        """Say that a worker serves these models too: their engine has started."""
+
     async def retire(self, worker: str) -> None:
         """Take an incarnation's row away, at a clean end, after all its tasks are settled."""
 

@@ -16,7 +16,7 @@ from ferrotype.worker.attempt import Fate
 from ferrotype.worker.leases import Lapsed, Leases
 from ferrotype.worker.patience import persist
 from ferrotype.worker.shift import Shift
-from ferrotype.worker.station import Station, models_of
+from ferrotype.worker.station import Station
 from ferrotype.worker.stop import Stop
 from ferrotype.worker.toolbox import Toolbox
 
@@ -37,13 +37,13 @@ class Incarnation:
             host=socket.gethostname(),
             pid=os.getpid(),
             version=__version__,
-            models=models_of(self._stations),
+            models=(),  # each station announces its own once its engine has started
         )
         try:
             await persist(lambda: self._tools.work.enrol(card), lambda: not stop.asked.is_set())
         except (Busy, OSError):
             return
-        self._log.info("enrolled", action="worker.enrol", models=len(card.models))
+        self._log.info("enrolled", action="worker.enrol")
         await self._work(stop)
         await self._retire(stop)
 

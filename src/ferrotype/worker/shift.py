@@ -37,6 +37,7 @@ class Shift:
         self._desk = asyncio.Semaphore(tools.options.undelivered)
         self._attempts: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
+        self._announced = False
 
     def close(self) -> None:
         """Claim nothing more."""
@@ -81,11 +82,19 @@ class Shift:
     async def _start(self) -> None:
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             try:
-                return await self._station.room.start()
+                await self._station.room.start()
             except EngineDied as error:
                 _log.error("engine does not start", action="engine.start", why=str(error))
-            await asyncio.sleep(pause)
+                await asyncio.sleep(pause)
+            else:
+                return await self._announce()
         return None
+
+    async def _announce(self) -> None:
+        """Tell the ledger, once in this life, that our models are served."""
+        if not self._announced:
+            await self._tools.work.announce(self._worker, self._station.models)
+            self._announced = True
 
     async def _claim(self) -> Claim | None:
         try:

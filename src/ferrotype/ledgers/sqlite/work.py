@@ -26,6 +26,7 @@ NEXT_DUE = """SELECT not_before FROM task WHERE status = 'PENDING' AND not_befor
     AND model IN (SELECT value FROM json_each(?)) ORDER BY not_before LIMIT 1"""
 SETTLED = f"""SELECT t.n FROM task t WHERE t.id = :id AND t.status = 'SUCCEEDED'
     AND t.attempt = :attempt AND t.worker = :worker AND {LIVING}"""
+MODELS = "SELECT models FROM worker WHERE id = ?"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -70,6 +71,21 @@ class SqliteWork:
             lock.close(unlink=True)
             raise
         self._store.incarnations[card.id] = lock
+
+    async def announce(self, worker: str, models: Collection[str]) -> None:
+        """Say that a worker serves these models too: their engine has started."""
+
+        def command(batch: Batch) -> None:
+            row = batch.conn.execute(MODELS, (worker,)).fetchone()
+            if row is None:
+                raise Conflict(f"Worker {worker} is not enrolled (any more).")
+            served = sorted({*msgspec.json.decode(row[0]), *models})
+            batch.conn.execute(
+                "UPDATE worker SET models = ? WHERE id = ?",
+                (msgspec.json.encode(served).decode(), worker),
+            )
+
+        await self._store.writer.do(command)
 
     async def retire(self, worker: str) -> None:
         """Take an incarnation's row away, at a clean end, after all its tasks are settled."""
