@@ -32,9 +32,7 @@ def table() -> str:
     for move, rule in RULES.items():
         sources = ", ".join(f"`{status}`" for status in Status if status in rule.sources)
         who = ", ".join(sorted(rule.who))
-        lines.append(
-            f"| {move} | {sources} | {target(move, rule)} | {who} | {conditions(rule)} |"
-        )
+        lines.append(f"| {move} | {sources} | {target(move, rule)} | {who} | {conditions(rule)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -94,9 +94,7 @@ async def test_a_delay_says_how_far_it_is(tmp_path: Path) -> None:
 
 async def test_refusals_and_items_that_fail(tmp_path: Path) -> None:
     with pytest.raises(EngineRefusal) as refused:
-        await echo.Echo().run(
-            job("echo refuse=DataInspectionFailed", tmp_path), Notebook(tmp_path)
-        )
+        await echo.Echo().run(job("echo refuse=DataInspectionFailed", tmp_path), Notebook(tmp_path))
     assert refused.value.refusal == "DataInspectionFailed"
     made = await echo.Echo().run(
         job("echo fail-item=1:Some.Code", tmp_path, n=3), Notebook(tmp_path)
