@@ -29,7 +29,8 @@ the vendor's own spelling where the vendor has one ("occured" is theirs).
     └── Broken                        we, or an engine of ours, must be mended
         ├── AlgorithmFailed
         ├── UploadFailed
-        └── TimedOut
+        ├── TimedOut
+        └── Occupied                  other processes must end first
 """
 
 from typing import ClassVar
@@ -204,3 +205,9 @@ class TimedOut(Broken):
     """
 
     code = "InternalError.Timeout"
+
+
+class Occupied(Broken):
+    """Other processes still use what this one needs for itself."""
+
+    code = "InternalError.Occupied"

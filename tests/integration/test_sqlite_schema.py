@@ -6,10 +6,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from commands import runner
 from sqlite_house import opened, python
 
 from ferrotype.conformance.ledger_base import new_task
-from ferrotype.errors import Broken, Denied
+from ferrotype.errors import Broken, Denied, Occupied
 from ferrotype.ledgers.sqlite import Limits, schema
 
 
@@ -64,7 +65,12 @@ async def test_an_older_database_is_copied_then_migrated(
     conn.close()
 
 
-async def test_nobody_migrates_under_others(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+async def test_nobody_migrates_under_others(
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     script = """
 import asyncio, os
 from pathlib import Path
@@ -84,9 +90,13 @@ asyncio.run(main(sys.argv[1]))
     assert other.stdout is not None
     assert await asyncio.wait_for(other.stdout.readline(), 20) == b"open\n"
     request.getfixturevalue("one_more")
-    with pytest.raises(Broken, match=f"older processes still run: pid {other.pid}"):
+    sentence = f"The ledger cannot be migrated, older processes still run: pid {other.pid}."
+    with pytest.raises(Occupied, match=sentence):
         async with opened(tmp_path, Limits(patience=0.3)):
             pass
+    run = runner(monkeypatch, capsys)  # waits for 5 s, as operators do
+    done = await asyncio.to_thread(run, "keys", "create", "mine", "--data-dir", tmp_path)
+    assert (done.code, done.out, done.err) == (2, "", f"ferrotype: {sentence}\n")
     await other.communicate(b"")
     async with opened(tmp_path, Limits(patience=0.3)):
         pass

@@ -6,7 +6,7 @@ import typer
 
 from ferrotype import __version__
 from ferrotype.cli import backup, demo, doctor, keys, models, run, serve
-from ferrotype.errors import FerrotypeError
+from ferrotype.errors import FerrotypeError, Occupied
 from ferrotype.plugins import PluginError
 from ferrotype.settings import SettingsError
 
@@ -41,11 +41,11 @@ def version(
 def main() -> None:
     """Run the command; every error is one sentence on standard error.
 
-    Exit codes: 0 done, 1 something is broken, 2 wrong use.
+    Exit codes: 0 done, 1 something is broken, 2 wrong use, or not now.
     """
     try:
         app()
-    except (SettingsError, PluginError) as error:
+    except (SettingsError, PluginError, Occupied) as error:
         typer.echo(f"ferrotype: {error}", err=True)
         sys.exit(2)
     except (FerrotypeError, OSError) as error:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
-from ferrotype.errors import Broken
+from ferrotype.errors import Broken, Occupied
 from ferrotype.ledgers.sqlite.locks import BatchLock, FileLock
 
 LOG_SIZE = 32 << 20  # bytes that the write-ahead log keeps of its disk once it starts anew
@@ -66,7 +66,7 @@ def prepare(
     schema.retake(shared=True)
     if not _is_current(path, batches, migrate, patience):
         pids = ", ".join(str(pid) for pid in others) or "unknown"
-        raise Broken(f"The ledger cannot be migrated, older processes still run: pid {pids}.")
+        raise Occupied(f"The ledger cannot be migrated, older processes still run: pid {pids}.")
 
 
 def _is_current(path: Path, batches: BatchLock, migrate: bool, patience: float) -> bool:
