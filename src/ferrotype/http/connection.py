@@ -109,7 +109,8 @@ class Connection(HttpToolsProtocol):
         if self._declining:
             return
         self._in_head = False
-        self._end = math.inf
+        if not self.flow.write_paused:
+            self._end = math.inf
         super().on_headers_complete()
         self._in_body = True
         extensions: dict[str, Any] = {WHOLE: partial(self._send_whole, self.cycle)}
@@ -196,8 +197,12 @@ class Connection(HttpToolsProtocol):
         cycle.on_response()
 
     def _wait_at_most(self, seconds: float) -> None:
-        """Hang up in so many seconds, unless the end is moved before that."""
-        self._end = self.loop.time() + seconds
+        """Hang up in so many seconds, unless the end is moved before that.
+
+        While a client does not read, whatever else it sends moves it no further away.
+        """
+        end = self.loop.time() + seconds
+        self._end = min(self._end, end) if self.flow.write_paused else end
         if self._end < self._alarm_at:
             self._set_alarm()
 
