@@ -6,6 +6,7 @@ And what no port sets yet, but the schema holds: weights and limits of single ac
 import sqlite3
 from collections.abc import Collection
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -83,12 +84,12 @@ async def test_an_account_of_twice_the_weight_goes_twice_as_often(
         await ledger.set_cap(None, None, cap)
         await ledger.enrol(card("one"))
         for account in (light, heavy):
-            for _ in range(12):
+            for _ in range(24):
                 await ledger.add(new_task(account))
         order = []
-        for _ in range(12):
+        for _ in range(24):
             order.append(await ledger.settle((await must_claim(ledger, "one")).lease, DONE))
-        assert 7 <= sum(task.account == heavy for task in order) <= 9
+        assert 14 <= sum(task.account == heavy for task in order) <= 17
 
 
 async def test_an_account_may_have_a_limit_of_its_own(tmp_path: Path) -> None:
@@ -101,6 +102,18 @@ async def test_an_account_may_have_a_limit_of_its_own(tmp_path: Path) -> None:
                 await ledger.add(new_task(account))
             with pytest.raises(AllocationQuotaExceeded):
                 await ledger.add(new_task(account))
+
+
+async def test_an_expired_key_opens_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        key = await ledger.add_key(await ledger.make_account("someone"), "mine", "sk-mine")
+        digest = sha256(b"sk-mine").digest()
+        assert await ledger.find_key(digest) == key
+        now = ledger._store.now(ledger._store.reader)
+        await change(ledger, f"UPDATE key SET expires_at = {now + 10_000_000}")
+        assert await ledger.find_key(digest) is not None
+        await ledger.set_clock_offset(11)
+        assert await ledger.find_key(digest) is None
 
 
 async def test_planted_faults_strike_only_ledgers_that_are_opened_for_tests(

@@ -24,7 +24,7 @@ from ferrotype.errors import (
     InvalidParameter,
     Missing,
 )
-from ferrotype.ports.ledger import ListQuery
+from ferrotype.ports.ledger import Added, ListQuery
 from ferrotype.task import Status, Task
 
 DIGEST = sha256(b"one body").digest()
@@ -96,7 +96,9 @@ class IntakeTests(LedgerTests):
         await ledger.settle((await must_claim(ledger, worker)).lease, DONE)
         assert not (await ledger.add(new)).fresh
         await ledger.set_clock_offset(1_001)
-        assert (await ledger.add(new)).fresh
+        again = await ledger.add(new)
+        assert again.fresh
+        assert await ledger.add(new) == Added(again.task_id, fresh=False)
 
     async def test_max_pending(self, tmp_path: Path) -> None:
         wanted = Wanted(max_pending=2, max_open=3)
@@ -114,6 +116,15 @@ class IntakeTests(LedgerTests):
             together = [ledger.add(new_task(account)) for _ in range(10)]
             answers = await asyncio.gather(*together, return_exceptions=True)
             assert all(isinstance(answer, AllocationQuotaExceeded) for answer in answers)
+
+    async def test_the_limit_of_all_holds_for_creates_that_come_together(
+        self, tmp_path: Path
+    ) -> None:
+        async with self.open_ledger(tmp_path / "small", Wanted(max_open=3)) as ledger:
+            accounts = [await ledger.make_account(name) for name in ("one", "two")]
+            together = [ledger.add(new_task(account)) for account in accounts * 5]
+            answers = await asyncio.gather(*together, return_exceptions=True)
+            assert sum(isinstance(answer, Added) for answer in answers) == 3
 
     async def test_expiry_is_decided_at_read(
         self, ledger: FullLedger, account: str, worker: str
@@ -206,6 +217,7 @@ class IntakeTests(LedgerTests):
         digest = sha256(b"sk-0123456789abcdef").digest()
         key = await ledger.add_key(account, "mine", "sk-0123456789abcdef", priority=3)
         assert (key.account, key.name, key.scope, key.priority) == (account, "mine", "caller", 3)
+        assert await ledger.accounts() == {account: "someone"}
         assert "0123456789" not in key.hint
         assert await ledger.find_key(digest) == key
         assert await ledger.find_key(sha256(b"another").digest()) is None
@@ -239,6 +251,23 @@ class IntakeTests(LedgerTests):
         assert task.result.kid == second.kid
         await ledger.set_clock_offset(1_001)
         assert await ledger.secrets() == [second]
+
+    async def test_a_secret_lives_as_long_as_the_last_link_it_signed(self, tmp_path: Path) -> None:
+        folder, long, short = tmp_path / "same", Wanted(retention=1_000.0), Wanted(retention=10.0)
+        async with self.open_ledger(folder, long) as ledger:
+            account = await ledger.make_account("someone")
+            await ledger.enrol(card("one"))
+            await ledger.add(new_task(account))
+            await ledger.settle((await must_claim(ledger, "one")).lease, DONE)
+        async with self.open_ledger(folder, short) as ledger:
+            (first,) = await ledger.secrets()
+            second = await ledger.rotate_secret()
+            await ledger.set_clock_offset(990)
+            assert await ledger.secrets() == [second, first]
+            third = await ledger.rotate_secret()
+            assert await ledger.secrets() == [third, second, first]
+            await ledger.set_clock_offset(1_001)
+            assert await ledger.secrets() == [third]
 
     async def test_counts_and_workers(self, ledger: FullLedger, account: str, worker: str) -> None:
         for _ in range(3):
