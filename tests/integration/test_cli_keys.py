@@ -55,7 +55,7 @@ def test_list_never_shows_a_key(run: Run) -> None:
     run("keys", "revoke", "bob")
     header, alice, bob = run("keys", "list").out.splitlines()
     assert header.split("\t") == ["id", "name", "account", "hint", "created", "state"]
-    assert alice.split("\t")[1] == "alice"
+    assert alice.split("\t")[1:3] == ["alice", "team"]
     assert alice.endswith("good")
     assert "revoked" in bob
     assert key not in alice
@@ -165,3 +165,23 @@ def test_an_unknown_variable_ends_every_command(run: Run, monkeypatch: pytest.Mo
     done = run("env")
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert "FERROTYPE_DATA_DIR" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("serve", "--data-dir", "file"), "is no folder: choose another --data-dir"),
+        (("serve", "--data-dir", "/proc/nowhere"), "cannot be used"),
+        (("keys", "create", "x", "--data-dir", "file"), "is no folder"),
+        (("backup", "file"), "is a file"),
+        (("demo", "--data-dir", "file"), "is a file"),
+        (("api", "--fd", "987", "--data-dir", "data"), "--fd: 987 is no open socket"),
+        (("serve", "--port", "70000"), "--port: 70000 is not between 0 and 65535"),
+        (("serve", "--config", "file"), "cannot be read"),
+    ],
+)
+def test_wrong_use_is_told_in_one_sentence(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    Path("file").write_text("not = = toml")
+    done = run(*arguments)
+    assert done.code == 2
+    assert said in done.err.splitlines()[-1]

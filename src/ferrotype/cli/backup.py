@@ -25,8 +25,15 @@ LEDGER = "ledger.db"
 KEY = "api-key"
 MEDIA = "media"
 
-Target = Annotated[Path, typer.Argument(help="New or empty folder to write the backup into.")]
-Source = Annotated[Path, typer.Argument(help="Folder that `ferrotype backup` wrote.")]
+Target = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER", file_okay=False, help="New or empty folder to write the backup into."
+    ),
+]
+Source = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="Folder that `ferrotype backup` wrote.")
+]
 
 
 class Entry(Struct, frozen=True):

@@ -48,6 +48,10 @@ def main() -> None:
     except (SettingsError, PluginError, Occupied) as error:
         typer.echo(f"ferrotype: {error}", err=True)
         sys.exit(2)
-    except (FerrotypeError, OSError) as error:
+    except FerrotypeError as error:
         typer.echo(f"ferrotype: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"ferrotype: {where}{error.strerror or error}.", err=True)
         sys.exit(1)

@@ -22,7 +22,13 @@ BODY = {
 PATIENCE = 120.0  # seconds that the picture may take
 
 Folder = Annotated[
-    Path, typer.Option("--data-dir", metavar="DIR", help="Folder of the demo's data and picture.")
+    Path,
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        file_okay=False,
+        help="Folder of the demo's data and picture.",
+    ),
 ]
 
 

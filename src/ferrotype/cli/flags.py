@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ferrotype.settings import Settings, load
+from ferrotype.settings import Settings, SettingsError, load
 
 DataDir = Annotated[
     Path | None,
@@ -31,6 +31,10 @@ LogLevel = Annotated[
 def settings(config: Path | None = None, **flags: object) -> Settings:
     """Return the settings with these flags on top; those that are None were not given.
 
-    A command whose flags are all settings may hand its `context.params` over.
+    A command whose flags are all settings may hand its `context.params` over. Raises
+    `SettingsError`.
     """
-    return load(flags, config=config)
+    chosen = load(flags, config=config)
+    if chosen.data_dir.exists() and not chosen.data_dir.is_dir():
+        raise SettingsError(f"{chosen.data_dir} is no folder: choose another --data-dir.")
+    return chosen

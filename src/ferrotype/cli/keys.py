@@ -56,23 +56,24 @@ async def _create(chosen: Settings, account: str, name: str, given: str | None) 
 @app.command("list")
 def list_(data_dir: DataDir = None, config: Config = None) -> None:
     """List the keys: never the keys themselves, only how they begin or end."""
-    rows = asyncio.run(_keys(settings(config, data_dir=data_dir)))
-    table(("id", "name", "account", "hint", "created", "state"), [_row(key) for key in rows])
+    rows = asyncio.run(_rows(settings(config, data_dir=data_dir)))
+    table(("id", "name", "account", "hint", "created", "state"), rows)
 
 
-async def _keys(chosen: Settings) -> list[Key]:
+async def _rows(chosen: Settings) -> list[tuple[str, ...]]:
     async with open_ledger(chosen) as ledger:
-        return list(await ledger.keys())
+        names = await ledger.accounts()
+        return [_row(key, names[key.account]) for key in await ledger.keys()]
 
 
-def _row(key: Key) -> tuple[str, ...]:
+def _row(key: Key, account: str) -> tuple[str, ...]:
     state = "good"
     if key.revoked_at:
         state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
     elif key.expires_at:
         past = key.expires_at <= datetime.now(UTC)
         state = f"{'ended' if past else 'ends'} {key.expires_at:%Y-%m-%d %H:%M}"
-    return key.id, key.name, key.account, key.hint, f"{key.created_at:%Y-%m-%d %H:%M}", state
+    return key.id, key.name, account, key.hint, f"{key.created_at:%Y-%m-%d %H:%M}", state
 
 
 @app.command()

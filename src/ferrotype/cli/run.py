@@ -8,6 +8,7 @@ import typer
 from ferrotype.cli import process
 from ferrotype.cli.flags import Config, DataDir, Host, LogLevel, Port, settings
 from ferrotype.cli.listen import listen, listen_for_metrics
+from ferrotype.cli.output import wrong
 
 Fd = Annotated[
     int | None,
@@ -26,7 +27,10 @@ def api(
     """Answer callers only; `ferrotype worker` works on their tasks."""
     chosen = settings(config, host=host, port=port, data_dir=data_dir, log_level=log_level)
     chosen.check_exposure()
-    listener = socket.socket(fileno=fd) if fd is not None else listen(chosen)
+    try:
+        listener = socket.socket(fileno=fd) if fd is not None else listen(chosen)
+    except OSError:
+        wrong(f"--fd: {fd} is no open socket.")
     process.run(chosen, process.api(chosen, listener, listen_for_metrics(chosen)))
 
 

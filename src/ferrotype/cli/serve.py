@@ -72,11 +72,14 @@ def serve(
     for recipe in chosen.all_recipes:
         plugins.find_engine(recipe.engine)
     logs.configure(chosen.log_level, chosen.log_format)
-    chosen.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        chosen.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         presence = Presence(chosen.data_dir)
     except Taken as taken:
         wrong(str(taken))
+    except OSError as error:
+        reason = error.strerror
+        wrong(f"{chosen.data_dir} cannot be used ({reason}): choose another --data-dir.")
     try:
         raise typer.Exit(_serve(chosen, presence))
     finally:

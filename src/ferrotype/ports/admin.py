@@ -1,6 +1,6 @@
 """Accounts, keys, secrets, caps: what an operator keeps in the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -46,6 +46,9 @@ class Admin(Protocol):
 
     async def make_account(self, name: str) -> str:
         """Return the account's id, making the account when there is none of that name."""
+
+    async def accounts(self) -> Mapping[str, str]:
+        """Return the name of every account by its id."""
 
     async def add_key(
         self, account: str, name: str, key: str, *, scope: str = "caller", priority: int = 0

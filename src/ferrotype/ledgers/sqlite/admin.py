@@ -2,7 +2,7 @@
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -43,6 +43,10 @@ class SqliteAdmin:
             return account
 
         return await self._store.writer.do(command)
+
+    async def accounts(self) -> Mapping[str, str]:
+        """Return the name of every account by its id."""
+        return dict(self._store.reader.execute("SELECT id, name FROM account").fetchall())
 
     async def add_key(
         self, account: str, name: str, key: str, *, scope: str = "caller", priority: int = 0
