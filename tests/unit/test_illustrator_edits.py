@@ -1,8 +1,11 @@
 """Edits of a caller's picture: what changes, what must not, sizes, seeds, hostile input."""
 
+import asyncio
 import hashlib
 import subprocess
 import sys
+import threading
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from ferrotype.engines.illustrator.edits import instruction, looks, moods
 from ferrotype.engines.illustrator.edits.edit import Edited, edit
 from ferrotype.engines.illustrator.edits.functions import FUNCTIONS
 from ferrotype.engines.illustrator.edits.sources import Sources, sources
+from ferrotype.engines.illustrator.engine import Illustrator
 from ferrotype.media import File
 from ferrotype.ports.engine import Job
 
@@ -137,7 +141,7 @@ def test_expanding_keeps_the_picture_at_its_place() -> None:
     after = made(
         "expand", left_scale=1.5, top_scale=1.25, right_scale=1.0, bottom_scale=1.1
     ).picture
-    assert after.size == (SIDE + 128, SIDE + 64 + round(SIDE * 0.1))
+    assert after.size == (SIDE + 128, SIDE + 64 + int(SIDE * 0.1))
     assert after.crop((128, 64, 128 + SIDE, 64 + SIDE)).tobytes() == outdoors().tobytes()
     sky = pixels(after)[:40, :100].mean((0, 1))
     assert sky[2] > sky[0] + 20  # more sky above the sky
@@ -310,3 +314,28 @@ def test_the_same_seed_edits_the_same_in_another_process() -> None:
     )
     mine = hashlib.sha256(made("expand", right_scale=1.5).picture.tobytes()).hexdigest()
     assert other.stdout.strip() == mine
+
+
+class Bench:
+    def __init__(self, workdir: Path) -> None:
+        self.workdir = workdir
+        self.stopping = threading.Event()
+
+    def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
+        assert 0 < fraction <= 1
+
+    def note(self, memo: bytes) -> Awaitable[None]:
+        raise AssertionError("the illustrator keeps no notes")
+
+
+def test_the_engine_edits_where_a_job_brings_pictures(tmp_path: Path) -> None:
+    outdoors().save(tmp_path / "base.png")
+    base = File(path=str(tmp_path / "base.png"), type="image/png", width=SIDE, height=SIDE)
+    asked = job("make the sky purple, zorgle", function="description_edit", watermark=True)
+    asked.inputs["base_image_url"] = [base]
+    (output,) = asyncio.run(Illustrator().run(asked, Bench(tmp_path)))
+    assert output.path and (output.width, output.height) == (SIDE, SIDE)
+    with Image.open(output.path) as picture:
+        text: dict[str, str] = picture.text  # type: ignore[attr-defined]
+        assert apart(picture, outdoors()) > 4
+    assert (text["Drawn"], text["Words left out"]) == ("edit: sky purple", "zorgle")

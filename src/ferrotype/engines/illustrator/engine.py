@@ -8,6 +8,8 @@ from PIL import Image
 
 from ferrotype.engines.illustrator import card, landscape, lettering, reference, shop, styles
 from ferrotype.engines.illustrator.drawing import Drawing
+from ferrotype.engines.illustrator.edits.edit import edit
+from ferrotype.engines.illustrator.edits.sources import Sources, sources
 from ferrotype.engines.illustrator.provenance import save
 from ferrotype.engines.illustrator.reader import read
 from ferrotype.engines.illustrator.scene import Scene
@@ -34,13 +36,19 @@ class Illustrator:
         return await asyncio.to_thread(self.draw_all, job, bench)
 
     def draw_all(self, job: Job, bench: Bench) -> list[Output]:
-        """Draw one picture after the other, in this thread."""
+        """Draw or edit one picture after the other, in this thread."""
+        given = sources(job)
         scene = read(job.prompt, job.negative, str(job.fields.get("style") or ""))
         outputs = []
         for i in range(job.n):
             if bench.stopping.is_set():
                 break
-            picture = self.picture(job, scene, job.seed + i, bench)
+            if given:
+                picture, scene = self.edited(job, given, job.seed + i)
+            else:
+                picture = self.picture(job, scene, job.seed + i, bench)
+            if job.fields.get("watermark"):
+                lettering.stamp(picture, MARK)
             if bench.stopping.is_set():
                 break  # its drawing was cut short: never hand out part of a picture
             path = bench.workdir / f"{i}.png"
@@ -52,7 +60,7 @@ class Illustrator:
         return outputs
 
     def picture(self, job: Job, scene: Scene, seed: int, bench: Bench) -> Image.Image:
-        """Draw one picture: shapes, style, then the caller's reference and the mark."""
+        """Draw one picture: shapes, style, then the caller's reference."""
         drawing = Drawing(scene, *job.size, seed, job.model)
         for _ in TEMPLATES[scene.template](drawing):
             if bench.stopping.is_set():
@@ -62,6 +70,13 @@ class Illustrator:
             picture = styles.apply(picture, scene.style, seed)
         if files := job.inputs.get("ref_img"):
             picture = reference.apply(picture, Path(files[0].path), job.fields, seed)
-        if job.fields.get("watermark"):
-            lettering.stamp(picture, MARK)
         return picture
+
+    def edited(self, job: Job, given: Sources, seed: int) -> tuple[Image.Image, Scene]:
+        """Edit the caller's pictures; the scene says what was done and what was not understood."""
+        made = edit(job, given, seed)
+        said = Scene(
+            prompt=job.prompt, template="edit: " + "; ".join(made.done), style="",
+            known=made.known, unknown=made.unknown,
+        )  # fmt: skip
+        return made.picture, said

@@ -49,20 +49,25 @@ def resized(picture: Image.Image, size: Size) -> Image.Image:
     )
 
 
-def rows_of(count: int, layout: str, ratios: list[float], size: Size) -> list[int]:
-    """Return how many pictures stand in each row, so that the rows fill the size best."""
-    if layout in ("beside", "above"):
-        return [count] if layout == "beside" else [1] * count
+def rows_of(
+    count: int, layout: str, ratios: list[float], size: Size, gap: int
+) -> list[tuple[int, int, float]]:
+    """Return the rows that fill the size best: first picture, how many, height at full width."""
     ways = [[count // r + (k < count % r) for k in range(r)] for r in range(1, count + 1)]
+    if layout in ("beside", "above"):
+        ways = [[count] if layout == "beside" else [1] * count]
 
-    def waste(way: list[int]) -> float:
-        at, high = 0, 0.0
-        for n in way:
-            high += 1 / sum(ratios[at : at + n])
-            at += n
-        return abs(math.log(high * size[0] / size[1]))
+    def rows(way: list[int]) -> list[tuple[int, int, float]]:
+        firsts = [sum(way[:k]) for k in range(len(way))]
+        return [
+            (at, n, (size[0] - gap * (n + 1)) / sum(ratios[at : at + n]))
+            for at, n in zip(firsts, way, strict=True)
+        ]
 
-    return min(ways, key=waste)
+    def waste(found: list[tuple[int, int, float]]) -> float:
+        return abs(math.log(max(1.0, sum(high for _, _, high in found)) / size[1]))
+
+    return min(map(rows, ways), key=waste)
 
 
 def collage(pictures: list[Image.Image], size: Size, layout: str, seed: int) -> Image.Image:
@@ -71,15 +76,11 @@ def collage(pictures: list[Image.Image], size: Size, layout: str, seed: int) -> 
     sheet = Image.new("RGB", size, PAPERS[seed % len(PAPERS)])
     gap = max(2, round(min(size) * float(rng.uniform(0.012, 0.026))))
     ratios = [max(0.1, min(10.0, p.width / p.height)) for p in pictures]
-    way, at = rows_of(len(pictures), layout, ratios, size), 0
-    heights = []
-    for n in way:
-        heights.append((size[0] - gap * (n + 1)) / sum(ratios[at : at + n]))
-        at += n
-    room = size[1] - gap * (len(way) + 1)
-    scale = min(1.0, room / sum(heights))
-    y, at = (size[1] - sum(heights) * scale - gap * (len(way) - 1)) / 2, 0
-    for n, high in zip(way, heights, strict=True):
+    rows = rows_of(len(pictures), layout, ratios, size, gap)
+    total = sum(high for _, _, high in rows)
+    scale = min(1.0, (size[1] - gap * (len(rows) + 1)) / total)
+    y = (size[1] - total * scale - gap * (len(rows) - 1)) / 2
+    for at, n, high in rows:
         wide = sum(ratios[at : at + n]) * high * scale + gap * (n - 1)
         x = (size[0] - wide) / 2
         for k in range(at, at + n):
@@ -87,7 +88,6 @@ def collage(pictures: list[Image.Image], size: Size, layout: str, seed: int) -> 
             lay(sheet, cropped(pictures[k], box), round(x), round(y), gap)
             x += ratios[k] * high * scale + gap
         y += high * scale + gap
-        at += n
     return sheet
 
 
@@ -119,16 +119,7 @@ def cutout(picture: Image.Image) -> Image.Image | None:
         plain[:, 0],
         plain[:, -1],
     )
-    for _ in range(4 * sum(plain.shape)):
-        grown = reached.copy()
-        grown[1:] |= reached[:-1]
-        grown[:-1] |= reached[1:]
-        grown[:, 1:] |= reached[:, :-1]
-        grown[:, :-1] |= reached[:, 1:]
-        grown &= plain
-        if (grown == reached).all():
-            break
-        reached = grown
+    reached = regions.flooded(reached, plain)
     mask = Image.fromarray((~reached).astype(np.uint8) * 255).filter(ImageFilter.MinFilter(3))
     if not 0.02 < regions.share(mask) < 0.85:
         return None
@@ -154,26 +145,13 @@ def placed(
     x = max(0, min(w - size[0], x))
     if mask is None:
         frame = max(3, round(min(w, h) * 0.012))
-        lay(
-            out,
-            Image.new("RGB", (size[0] + 2 * frame, size[1] + 2 * frame), "#fbf9f4"),
-            x - frame,
-            y - frame,
-            frame * 2,
-        )
+        print_ = Image.new("RGB", (size[0] + 2 * frame, size[1] + 2 * frame), "#fbf9f4")
+        lay(out, print_, x - frame, y - frame, frame * 2)
         out.paste(resized(guest, size), (x, y))
         return out
-    shade = Image.new("L", scene.size)
-    reach = size[0] * 0.45
-    ImageDraw.Draw(shade).ellipse(
-        (
-            x + size[0] / 2 - reach,
-            y + size[1] * 0.955,
-            x + size[0] / 2 + reach,
-            y + size[1] * 1.025,
-        ),
-        150,
-    )
+    shade, reach = Image.new("L", scene.size), size[0] * 0.45
+    left, top = x + size[0] / 2 - reach, y + size[1] * 0.955
+    ImageDraw.Draw(shade).ellipse((left, top, left + 2 * reach, top + size[1] * 0.07), 150)
     out.paste((16, 14, 26), mask=shade.filter(ImageFilter.GaussianBlur(max(1, size[0] / 28))))
     out.paste(resized(guest, size), (x, y), mask.resize(size, Image.Resampling.BICUBIC))
     return out

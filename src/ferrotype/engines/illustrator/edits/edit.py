@@ -34,6 +34,8 @@ def edit(job: Job, given: Sources, seed: int) -> Edited:
     picture, done = (
         function(job, given, wish, seed) if function else composed(job, given, wish, seed)
     )
+    if any(picture is own for own in given.pictures):
+        picture = picture.copy()
     missed = ("bbox_list",) if job.fields.get("bbox_list") else ()
     return Edited(picture, tuple(done), wish.known, (*wish.unknown, *missed))
 

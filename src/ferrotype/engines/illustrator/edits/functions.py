@@ -117,7 +117,7 @@ def expanded(job: Job, given: Sources, wish: Wish, seed: int) -> Done:
     if scale < 1:
         picture = collage.resized(picture, (max(1, round(w * scale)), max(1, round(h * scale))))
     w, h = picture.size
-    more = round(w * left), round(h * top), round(w * right), round(h * bottom)
+    more = int(w * left), int(h * top), int(w * right), int(h * bottom)
     done = ["continued by {}, {}, {}, {} pixels (left, top, right, bottom)".format(*more)]
     if scale < 1:
         done.append(f"the picture itself at {scale:.0%}, to stay within {LONGEST} pixels")

@@ -13,6 +13,13 @@ from ferrotype.engines.illustrator.styles import noise
 def clad(picture: Image.Image, mask: Image.Image, name: str, seed: int) -> Image.Image:
     """Return the picture with what the mask shows made of a material of our tables."""
     recipe: dict[str, Any] = tables()["materials"][name]
+    return Image.composite(
+        tones.reduced(picture, lambda small: made(small, recipe, seed)), picture, mask
+    )
+
+
+def made(picture: Image.Image, recipe: dict[str, Any], seed: int) -> Image.Image:
+    """Return the picture as if all of it were made by a recipe."""
     rng, unit = np.random.default_rng(seed), looks.unit_of(picture)
     smooth = looks.daubed(picture, 3 * unit)
     grey = ImageOps.autocontrast(smooth.convert("L"), cutoff=1)
@@ -24,14 +31,11 @@ def clad(picture: Image.Image, mask: Image.Image, name: str, seed: int) -> Image
         grey = Image.blend(grey, ImageChops.overlay(grey, fibres), recipe["grain"])
     surface = tones.mapped(grey, [tones.rgb(colour) for colour in recipe["ramp"]])
     if "own" in recipe:
-        surface = Image.blend(
-            surface, ImageChops.soft_light(smooth, grey.convert("RGB")), recipe["own"]
-        )
+        lit = ImageChops.soft_light(smooth, grey.convert("RGB"))
+        surface = Image.blend(surface, lit, recipe["own"])
     if "stitch" in recipe:
         surface = looks.lit(surface, stitches(picture.size, 11 * unit), recipe["stitch"])
-    return Image.composite(
-        looks.lit(surface, relief(grey, 1.6 * unit), recipe["gloss"]), picture, mask
-    )
+    return looks.lit(surface, relief(grey, 1.6 * unit), recipe["gloss"])
 
 
 def relief(grey: Image.Image, reach: float) -> Image.Image:

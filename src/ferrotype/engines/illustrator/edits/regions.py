@@ -7,6 +7,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 from ferrotype.engines.illustrator.edits import tones
 
 Field = NDArray[np.float32]
+Spots = NDArray[np.bool_]
 SIDE = 168  # pixels of the longer side that regions are looked for at
 GUIDE = 640
 # hue from and to (0 to 255, may pass 255), least saturation, value from and to
@@ -51,6 +52,21 @@ def refined(mask: Field, picture: Image.Image) -> Image.Image:
     return Image.fromarray((fitted * 255).astype(np.uint8)).resize(picture.size, 3)
 
 
+def flooded(reached: Spots, gate: Spots) -> Spots:
+    """Return what can be reached from some pixels through others, side by side."""
+    for _ in range(4 * sum(gate.shape)):
+        grown = reached.copy()
+        grown[1:] |= reached[:-1]
+        grown[:-1] |= reached[1:]
+        grown[:, 1:] |= reached[:, :-1]
+        grown[:, :-1] |= reached[:, 1:]
+        grown &= gate
+        if (grown == reached).all():
+            break
+        reached = grown
+    return reached
+
+
 def sky(picture: Image.Image) -> Image.Image | None:
     """Return the mask of what lies calm and light from the top edge down, or None."""
     view = small(picture, SIDE)
@@ -67,16 +83,7 @@ def sky(picture: Image.Image) -> Image.Image | None:
     calm = (steep < 13) & like & (pixels[..., 1] - pixels[..., 2] < 26 + (grey > 150) * 60)
     reached = np.zeros((h, w), bool)
     reached[0] = calm[0]
-    for _ in range(3 * (w + h)):
-        grown = reached.copy()
-        grown[1:] |= reached[:-1]
-        grown[:-1] |= reached[1:]
-        grown[:, 1:] |= reached[:, :-1]
-        grown[:, :-1] |= reached[:, 1:]
-        grown &= calm
-        if (grown == reached).all():
-            break
-        reached = grown
+    reached = flooded(reached, calm)
     edges = np.abs(np.diff(grey, axis=0)) > 5
     across = (edges[:-1] | edges[1:]).mean(1)
     line = h // 5 + int(across[h // 5 : h - h // 8].argmax()) + 2

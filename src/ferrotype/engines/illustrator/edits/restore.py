@@ -71,25 +71,30 @@ def colourise(picture: Image.Image, named: tuple[tuple[str, str], ...], seed: in
     base = Image.composite(
         warm, Image.blend(warm, cool, 0.65), spots.point([60 + v * 140 // 255 for v in range(256)])
     )
-    given = {region for region, _ in named}
-    sky = regions.sky(grey)
-    if sky and "sky" not in given:
-        base = tones.recolour(base, sky, ["#6fa3d8", "#7fb0dd", "#8aa9d6"][rng.integers(3)], 0.8)
-    if sky and not given & {"ground", "green"}:
-        middling = grey.convert("L").point(
-            [min(255, max(0, 6 * (90 - abs(v - 130)))) for v in range(256)]
-        )
-        land = ImageChops.multiply(
-            ImageChops.invert(sky), middling.filter(ImageFilter.GaussianBlur(3))
-        )
-        land = ImageChops.multiply(land, regions.lower(picture.size))
-        base = tones.recolour(base, land, ["#6d8f4a", "#7a8c48", "#5f8a52"][rng.integers(3)], 0.75)
+    base = outdoors(base, grey, {region for region, _ in named}, rng)
     for region, colour in named:
         place = regions.find(base if region == "green" else grey, region)
         base = tones.recolour(base, place or regions.subject(grey), colour, 0.85)
     return Image.merge("YCbCr", (grey.getchannel(0), *base.convert("YCbCr").split()[1:])).convert(
         "RGB"
     )
+
+
+def outdoors(
+    base: Image.Image, grey: Image.Image, given: set[str], rng: np.random.Generator
+) -> Image.Image:
+    """Make the sky blue and the land green, where there are some and nothing else was asked for."""
+    sky = regions.sky(grey)
+    if sky is None:
+        return base
+    if "sky" not in given:
+        base = tones.recolour(base, sky, ["#6fa3d8", "#7fb0dd", "#8aa9d6"][rng.integers(3)], 0.8)
+    if given & {"ground", "green"}:
+        return base
+    middling = tones.curve(grey.convert("L"), (40, 0), (84, 255), (176, 255), (220, 0))
+    land = ImageChops.multiply(ImageChops.invert(sky), middling.filter(ImageFilter.GaussianBlur(3)))
+    land = ImageChops.multiply(land, regions.lower(grey.size))
+    return tones.recolour(base, land, ["#6d8f4a", "#7a8c48", "#5f8a52"][rng.integers(3)], 0.75)
 
 
 def unmarked(picture: Image.Image, seed: int) -> tuple[Image.Image, str]:
