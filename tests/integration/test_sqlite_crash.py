@@ -8,15 +8,17 @@ import sqlite3
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlite_house import opened, python
+from sqlite_house import SilentBell, opened, python
 from sqlite_lives import nursery
 
 from ferrotype.conformance.ledger_base import DONE, MODEL, card, must_claim, new_task
-from ferrotype.errors import Unavailable
-from ferrotype.ledgers.sqlite import Limits
+from ferrotype.errors import Conflict, Unavailable
+from ferrotype.ledgers.sqlite import Limits, SqliteLedger
+from ferrotype.ledgers.sqlite.writer import Batch
 from ferrotype.task import Status
 
 KILLS = 20  # of each of the two writers
@@ -117,8 +119,33 @@ async def test_a_stuck_lock_holder_refuses_creates_and_nothing_else(tmp_path: Pa
         assert await ledger.counts() == {(MODEL, "PENDING"): 2}
 
 
-async def test_a_failed_commit_fails_every_waiter(tmp_path: Path) -> None:
+async def test_who_came_later_is_refused_later(tmp_path: Path) -> None:
+    async with opened(tmp_path, Limits(patience=1.5)) as ledger:
+        account = await ledger.make_account("someone")
+        async with lock_holder(tmp_path):
+            early = asyncio.create_task(ledger.add(new_task(account)))
+            await asyncio.sleep(1.0)
+            late = asyncio.create_task(ledger.add(new_task(account)))
+            with pytest.raises(Unavailable):
+                await early
+        assert (await late).fresh
+        assert await ledger.counts() == {(MODEL, "PENDING"): 1}
+
+
+async def test_a_closed_ledger_takes_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
+        account = await ledger.make_account("someone")
+        waiting = [ledger.add(new_task(account)) for _ in range(10)]
+        answers = asyncio.gather(*waiting)
+        await asyncio.sleep(0)
+    assert len(await answers) == 10
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(ledger.add(new_task(account)), 2)
+
+
+async def test_a_failed_commit_fails_every_waiter(tmp_path: Path) -> None:
+    bell = SilentBell()
+    async with SqliteLedger.open(tmp_path, bell=bell, migrate=True) as ledger:
         account = await ledger.make_account("someone")
         conn = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
         conn.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
@@ -134,6 +161,7 @@ async def test_a_failed_commit_fails_every_waiter(tmp_path: Path) -> None:
         creates = [ledger.add(new_task(account)) for _ in range(10)]
         answers = await asyncio.gather(*creates, return_exceptions=True)
         assert all(isinstance(answer, Unavailable) for answer in answers), answers
+        assert not bell.rings
         conn.execute("DROP TRIGGER breaks")
         assert await ledger.counts() == {}
         assert (await ledger.add(new_task(account))).fresh
@@ -147,6 +175,23 @@ async def test_one_bad_command_does_not_hurt_its_batch(tmp_path: Path) -> None:
         answers = await asyncio.gather(*creates, return_exceptions=True)
         assert sum(isinstance(answer, Exception) for answer in answers) == 5
         assert await ledger.counts() == {(MODEL, "PENDING"): 5}
+
+
+async def test_a_command_that_breaks_off_has_written_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        writer = ledger._store.writer
+
+        def write(batch: Batch, name: str, breaks: bool) -> None:
+            batch.conn.execute("INSERT INTO meta VALUES (?, 1)", (name,))
+            if breaks:
+                raise Conflict
+
+        names = [f"name-{number}" for number in range(6)]
+        commands = [partial(write, name=name, breaks=n % 2 > 0) for n, name in enumerate(names)]
+        answers = [writer.do(command) for command in commands]
+        await asyncio.gather(*answers, return_exceptions=True)
+        rows = ledger._store.reader.execute("SELECT name FROM meta ORDER BY name").fetchall()
+        assert rows == [("name-0",), ("name-2",), ("name-4",)]
 
 
 async def test_a_full_queue_refuses(tmp_path: Path) -> None:
@@ -220,6 +265,7 @@ async def test_a_backup_while_others_write(tmp_path: Path) -> None:
             await ledger.backup(tmp_path / "copy.db")
     conn = sqlite3.connect(tmp_path / "copy.db")
     assert conn.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert conn.execute("PRAGMA journal_mode").fetchone() == ("delete",)  # it is one file
     assert before <= {row[0] for row in conn.execute("SELECT id FROM task")}
     assert conn.execute("SELECT count(*) FROM task").fetchone() == (
         conn.execute("SELECT count(*) FROM body").fetchone()

@@ -10,8 +10,9 @@ from commands import runner
 from sqlite_house import opened, python
 
 from ferrotype.conformance.ledger_base import new_task
-from ferrotype.errors import Broken, Denied, Occupied
+from ferrotype.errors import Broken, Denied, Occupied, Unavailable
 from ferrotype.ledgers.sqlite import Limits, schema
+from ferrotype.ledgers.sqlite.locks import FileLock
 
 
 async def test_a_missing_database_is_made_only_when_asked(tmp_path: Path) -> None:
@@ -99,6 +100,18 @@ asyncio.run(main(sys.argv[1]))
     assert (done.code, done.out, done.err) == (2, "", f"ferrotype: {sentence}\n")
     await other.communicate(b"")
     async with opened(tmp_path, Limits(patience=0.3)):
+        pass
+
+
+async def test_what_is_being_migrated_is_not_opened(tmp_path: Path) -> None:
+    async with opened(tmp_path):
+        pass
+    migrating = FileLock(tmp_path / "schema.lock")
+    with pytest.raises(Unavailable, match="being migrated"):
+        async with opened(tmp_path, Limits(patience=0.1)):
+            pass
+    migrating.close()
+    async with opened(tmp_path, Limits(patience=0.1)):
         pass
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlite_house import opened
 
 from ferrotype.conformance.ledger_base import MODEL, card, must_claim, new_task
-from ferrotype.errors import Conflict
+from ferrotype.errors import Broken, Conflict
 from ferrotype.ledgers.sqlite import Limits, upkeep
 from ferrotype.ledgers.sqlite.locks import FileLock
 from ferrotype.task import Status
@@ -115,7 +115,7 @@ async def test_a_worker_that_could_not_enrol_leaves_no_file(tmp_path: Path) -> N
     async with opened(tmp_path) as ledger:
         with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as conn:
             conn.execute("INSERT INTO worker VALUES ('one', 'here', 1, '0', '[]', 0)")
-        with pytest.raises(Exception, match="UNIQUE"):
+        with pytest.raises(Broken, match="UNIQUE"):
             await ledger.enrol(card("one"))
         assert not (tmp_path / "workers" / "one").exists()
 
