@@ -15,7 +15,7 @@ from pathlib import Path
 ANIMALS = """cat black-cat dog rabbit duck swan ewe ram cow pig goat deer rooster chicken
 elephant camel giraffe zebra llama flamingo turtle penguin"""
 THINGS = """sailboat canoe balloon castle tent house hut automobile tractor snowman butterfly
-palm-tree cactus"""
+palm-tree cactus bicycle"""
 GOODS = """teddy-bear nesting-dolls locomotive rocket yo-yo kite bread croissant baguette-bread
 pretzel cookie pie shortcake cupcake doughnut teapot hot-beverage teacup-without-handle
 red-apple tangerine grapes lemon watermelon pear banana cherries tomato carrot lollipop candy

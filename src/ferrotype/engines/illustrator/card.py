@@ -21,7 +21,8 @@ def draw(drawing: Drawing) -> Iterator[None]:
     paper, edge, text, accent = drawing.dice("paper").choice(PAPERS)
     w, h = drawing.width, drawing.height
     u = min(w, h) / 100
-    drawing.put(rect(0, 0, w, h, drawing.radial(((0, paper, 1), (1, edge, 1)), 0.5, 0.4, 0.8)))
+    drawing.ground = edge
+    drawing.glow(w / 2, h * 0.42, (w * 1.1, h * 1.1), paper, 1.0)
     for inset, wide in ((4, 0.35), (5.2, 0.14)):
         frame = f'stroke="{accent}" stroke-width="{wide * u:.2f}"'
         drawing.put(

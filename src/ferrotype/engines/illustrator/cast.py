@@ -8,7 +8,7 @@ from ferrotype.engines.illustrator import figures
 from ferrotype.engines.illustrator.drawing import Drawing, ellipse, group, stroke, use
 from ferrotype.engines.illustrator.flora import COLOURS
 from ferrotype.engines.illustrator.scene import Subject
-from ferrotype.engines.illustrator.sprites import place, sprite
+from ferrotype.engines.illustrator.sprites import place
 from ferrotype.engines.illustrator.trees import tree
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # height in units in the foreground
 ANIMALS = {
-    "cat": 27, "black-cat": 27, "dog": 28, "rabbit": 20, "cow": 26, "ewe": 25, "pig": 22,
+    "cat": 27, "black-cat": 27, "dog": 28, "rabbit": 20, "cow": 26, "bicycle": 20, "ewe": 25, "pig": 22,
     "goat": 22, "deer": 29, "rooster": 15, "elephant": 34, "camel": 32, "giraffe": 40, "zebra": 28,
     "llama": 29, "flamingo": 24, "turtle": 11, "penguin": 18, "car": 21, "tractor": 24, "snowman": 24,
     "duck": 13, "swan": 17,
@@ -76,8 +76,8 @@ def stand(
         return
     names = {"car": "automobile", "palm": "palm-tree"}
     dye = figures.DYES.get(subject.colour or "")
-    art = sprite(drawing, names.get(subject.concept, subject.concept), dye)
-    place(drawing, art, x, foot, high, dice.random() < 0.5)
+    name = names.get(subject.concept, subject.concept)
+    place(drawing, name, x, foot, high, dye, dice.random() < 0.5)
 
 
 def ashore(drawing: Drawing, ground: "Ground") -> None:
@@ -151,13 +151,8 @@ def aloft(drawing: Drawing, ground: "Ground") -> None:
             if symbol:
                 drawing.put(use(symbol, x, y, scale / 10, dice.uniform(-5, 5)))
             else:
-                place(
-                    drawing,
-                    sprite(drawing, subject.concept, figures.DYES.get(subject.colour or "")),
-                    x,
-                    y + scale / 2,
-                    scale,
-                )
+                dye = figures.DYES.get(subject.colour or "")
+                place(drawing, subject.concept, x, y + scale / 2, scale, dye)
 
 
 def afloat(drawing: Drawing, ground: "Ground") -> None:
@@ -187,14 +182,8 @@ def float_one(
     if symbol:
         drawing.put(use(symbol, x, line, high / 10, 0, flip))
     else:
-        place(
-            drawing,
-            sprite(drawing, subject.concept, figures.DYES.get(subject.colour or "")),
-            x,
-            line + high * 0.06,
-            high,
-            flip,
-        )
+        dye = figures.DYES.get(subject.colour or "")
+        place(drawing, subject.concept, x, line + high * 0.06, high, dye, flip)
     thing = "".join(drawing.parts[start:])
     del drawing.parts[start:]
     mirror = group(

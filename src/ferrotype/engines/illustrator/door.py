@@ -1,4 +1,3 @@
-
 """The shop's door between its lanterns: arched glass, panels, brass, a step, a board."""
 
 from ferrotype.engines.illustrator import goods

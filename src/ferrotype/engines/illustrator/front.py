@@ -53,6 +53,8 @@ def lay_out(drawing: Drawing) -> Front:
     suit = list(drawing.dice("suit").choice(SUITS))
     if drawing.scene.tone in TONES:
         suit[0] = TONES[drawing.scene.tone]
+    if cloth := TONES.get(drawing.scene.colour_of("awning") or ""):
+        suit[4], suit[5] = cloth, "#f8efdf" if cloth != TONES["white"] else "#d9cbb4"
     spare = max(0.0, h / u - 100)
     ground = h - (15.5 + min(14, spare * 0.16)) * u
     names = ("wall", "wood", "sign", "gold", "cloth", "stripe")

@@ -18,7 +18,7 @@ from ferrotype.engines.illustrator.drawing import (
 from ferrotype.engines.illustrator.flora import COLOURS, bouquet, pot
 from ferrotype.engines.illustrator.front import Front
 from ferrotype.engines.illustrator.light import Light, dark, mix, pale
-from ferrotype.engines.illustrator.sprites import place, sprite
+from ferrotype.engines.illustrator.sprites import ware
 
 Box = tuple[float, float, float, float]
 
@@ -149,18 +149,6 @@ def wares(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None
         for k, name in enumerate(chosen):
             px = x + (k + 0.5) / count * w
             ware(drawing, name, px, foot, high * u)
-
-
-def ware(drawing: Drawing, name: str, x: float, foot: float, high: float) -> None:
-    """Paste a picture from the art pack with its lower edge at `foot`, on a small shadow."""
-    high = round(high, 1)
-
-    def paint(small: Drawing) -> None:
-        small.put(small.shade(0, 0, high * 0.45, high * 0.08, 0.3))
-        place(small, sprite(small, name), 0, high * 0.02, high)
-
-    box = (-0.7 * high, -1.1 * high, 0.7 * high, 0.2 * high)
-    drawing.paste(("ware", name, high), box, paint, (x, foot))
 
 
 def books(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None:

@@ -74,6 +74,8 @@ def draw(drawing: Drawing) -> Iterator[None]:
     land(drawing, ground)
     yield
     cast.aloft(drawing, ground)
+    if named(drawing):
+        wildflowers(drawing, ground, range(0, round(front_line(drawing, ground))))
     cast.ashore(drawing, ground)
     yield
     foreground(drawing, ground)
@@ -273,21 +275,24 @@ def land(drawing: Drawing, ground: Ground) -> None:
             copse(drawing, ground, line, far, dice)
 
 
+def bed(drawing: Drawing, ground: Ground, y: float) -> tuple[float, float]:
+    """Return where the river's banks lie in the pixel row `y`."""
+    w, h, top = drawing.width, drawing.height, ground.shore + (drawing.height - ground.shore) * 0.03
+    side = drawing.dice("river").choice((-1, 1))
+    part = max(0.0, (y - top) / (h - top)) ** 0.8
+    mid = w * (0.5 + side * (0.06 + 0.26 * part)) + side * w * 0.07 * math.sin(part * 7)
+    half = ground.u * (0.7 + 17 * part**1.7)
+    return mid - half, mid + half
+
+
 def river(drawing: Drawing, ground: Ground, top: float) -> None:
     """Wind a river from the horizon to the lower edge."""
-    w, h = drawing.width, drawing.height
-    side = drawing.dice("river").choice((-1, 1))
-    left, right = [], []
-    for k in range(25):
-        part = k / 24
-        mid = w * (0.5 + side * (0.06 + 0.26 * part)) + side * w * 0.07 * math.sin(part * 7)
-        half = ground.u * (0.7 + 17 * part**1.7)
-        y = top + (h - top) * part**1.25
-        left.append((mid - half, y))
-        right.append((mid + half, y))
+    rows = [top + (drawing.height + 1 - top) * (k / 24) ** 1.25 for k in range(25)]
+    banks = [(bed(drawing, ground, y), y) for y in rows]
+    left, right = ([(bank[side], y) for bank, y in banks] for side in (0, 1))
     tones = [mix(c, drawing.ink("#3a86a8"), 0.3) for c in reversed(drawing.ink.sky)]
-    bank = f'stroke="{drawing.ink(dark(ground.land, 0.3))}" stroke-width="{ground.u * 0.8:.1f}"'
-    drawing.put(path(points([*left, *reversed(right)]), drawing.linear(stops(*tones)), bank))
+    edge = f'stroke="{drawing.ink(dark(ground.land, 0.3))}" stroke-width="{ground.u * 0.8:.1f}"'
+    drawing.put(path(points([*left, *reversed(right)]), drawing.linear(stops(*tones)), edge))
 
 
 def copse(drawing: Drawing, ground: Ground, line: Line, far: float, dice: random.Random) -> None:
@@ -328,32 +333,69 @@ def foreground(drawing: Drawing, ground: Ground) -> None:
         tone = ink(mix(dark(ground.land, 0.3), pale(ground.land, 0.2), (0.2, 0.75, 0.0, 1.0)[row]))
         d = ""
         for _ in range(int(w / u * 2.6)):
-            x = dice.random() * w
             y = h - (h - ground.shore) * (0.34 - 0.11 * row) * dice.random() + u
             tall, lean = u * dice.uniform(1.8, 4.4) * (0.55 + row * 0.22), u * dice.uniform(-1, 1)
-            d += f"M{x - u * 0.16:.1f} {y:.1f}Q{x:.1f} {y - tall * 0.6:.1f} {x + lean:.1f} {y - tall:.1f}Q{x + u * 0.2:.1f} {y - tall * 0.5:.1f} {x + u * 0.18:.1f} {y:.1f}Z"
+            if dry(drawing, ground, x := dice.random() * w, y):
+                d += blade(x, y, tall, lean, u)
         drawing.put(path(d, tone))
-        wildflowers(drawing, ground, row, dice)
+    first = round(front_line(drawing, ground)) if named(drawing) else 0
+    wildflowers(drawing, ground, range(first, h + 1))
 
 
-def wildflowers(drawing: Drawing, ground: Ground, row: int, dice: random.Random) -> None:
-    """Strew flowers through the grass: those the prompt names, else a few wild ones."""
+def named(drawing: Drawing) -> bool:
+    """Say whether the prompt asks for flowers."""
+    return any(s.concept in (*COLOURS, "flower") for s in drawing.scene.subjects)
+
+
+def front_line(drawing: Drawing, ground: Ground) -> float:
+    """Return the pixel row before which nothing stands but grass and flowers."""
+    return drawing.height - (drawing.height - ground.shore) * 0.22
+
+
+def dry(drawing: Drawing, ground: Ground, x: float, y: float) -> bool:
+    """Say whether a point of the foreground lies on land."""
+    if drawing.scene.water != "river":
+        return True
+    left, right = bed(drawing, ground, y)
+    return not left - ground.u < x < right + ground.u
+
+
+def blade(x: float, y: float, tall: float, lean: float, u: float) -> str:
+    """Return a blade of grass as part of a path."""
+    up = f"M{x - u * 0.16:.1f} {y:.1f}Q{x:.1f} {y - tall * 0.6:.1f} {x + lean:.1f} {y - tall:.1f}"
+    return f"{up}Q{x + u * 0.2:.1f} {y - tall * 0.5:.1f} {x + u * 0.18:.1f} {y:.1f}Z"
+
+
+def wildflowers(drawing: Drawing, ground: Ground, rows: range) -> None:
+    """Strew flowers over pixel rows: those the prompt names, far into the field; else a few."""
     scene, w, h, u = drawing.scene, drawing.width, drawing.height, ground.u
     if "flower" in scene.absent or scene.season == "winter":
         return
-    named = [s for s in scene.subjects if s.concept in (*COLOURS, "flower")]
-    kinds = [s.concept for s in named if s.concept in COLOURS] or ["daisy", "poppy", "hydrangea"]
-    lush = bool(named)
-    symbols = [bloom(drawing, kind, c, 0.05) for kind in kinds for c in cast.dyes(named, kind)]
-    for _ in range(int(w / u * (0.55 if lush else 0.13))):
-        deep = dice.random()
-        x, y = (
-            dice.random() * w,
-            h - (h - ground.shore) * ((0.62 if lush else 0.36) - 0.1 * row) * deep,
-        )
-        size = u * (1.5 - 0.95 * deep) * (1.0 if lush else 0.75)
-        stem = f"M{x:.1f} {y + size * 3:.1f}Q{x + u * 0.2:.1f} {y + size:.1f} {x:.1f} {y:.1f}"
-        drawing.put(
-            stroke(stem, drawing.ink(dark(ground.land, 0.35)), u * 0.16),
-            use(dice.choice(symbols), x, y, size, dice.uniform(-20, 20)),
-        )
+    dice, lush, asked = drawing.dice("flowers"), named(drawing), list(scene.subjects)
+    kinds = [s.concept for s in asked if s.concept in COLOURS] or ["daisy", "poppy", "hydrangea"]
+    blooms = [(kind, colour) for kind in kinds for colour in cast.dyes(asked, kind)]
+    reach = (h - ground.shore) * (0.86 if lush else 0.36)
+    stems, found = "", []
+    for _ in range(int(w / u * (6 if lush else 0.5))):
+        deep = dice.random() ** 0.8
+        x, y = dice.random() * w, h - reach * deep
+        size = u * (1.5 - 1.1 * deep) * (1.0 if lush else 0.75)
+        size *= 1.7 if kinds == ["lavender"] else 1.0  # a spike, not a disc
+        if round(y) in rows and dry(drawing, ground, x, y):
+            stems += f"M{x:.1f} {y + size * 3:.1f}Q{x + u * 0.2:.1f} {y + size:.1f} {x:.1f} {y:.1f}"
+            found.append((y, x, max(1.0, round(size * 2) / 2), dice.choice(blooms)))
+    drawing.put(stroke(stems, drawing.ink(dark(ground.land, 0.35)), u * 0.16))
+    for y, x, size, (kind, colour) in sorted(found):
+        blossom(drawing, kind, colour, size, (x, y), dice.random() < 0.5)
+
+
+def blossom(
+    drawing: Drawing, kind: str, colour: str, size: float, at: tuple[float, float], flip: bool
+) -> None:
+    """Paste one flower of the field, its middle at a point."""
+
+    def paint(small: Drawing) -> None:
+        small.put(use(bloom(small, kind, colour, 0.05), 0, 0, size, 10))
+
+    box = (-1.3 * size - 1, -1.3 * size - 1, 1.3 * size + 1, 2 * size + 1)
+    drawing.paste(("blossom", kind, colour, size), box, paint, at, flip)

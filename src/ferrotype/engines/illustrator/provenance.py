@@ -8,6 +8,7 @@ from PIL import Image, PngImagePlugin
 from ferrotype.engines.illustrator.scene import Scene
 from ferrotype.ports.engine import Job
 
+SERVED_BY = "illustrator; illustration"  # engine; label, the same whatever is drawn
 SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
 XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -28,7 +29,7 @@ def save(picture: Image.Image, path: Path, job: Job, scene: Scene, seed: int) ->
     chunks = PngImagePlugin.PngInfo()
     facts = {
         "Software": "Ferrotype illustrator",
-        "Engine": "illustrator; illustration",
+        "Engine": SERVED_BY,
         "Model asked": job.model,
         "Task": job.task,
         "Seed": str(seed),

@@ -15,11 +15,19 @@ LONGEST = 2000  # characters of a prompt that are read
 SUBJECTS = ("animal", "swimmer", "vessel", "flying", "building", "thing", "plant")
 PLACES = ("ground", "backdrop", "water")
 NOUNS = (*SUBJECTS, *PLACES, "trade", "decor", "time", "weather", "season")
+FITTINGS = ("door", "awning")  # parts of a shop that may have a colour of their own
+PETS = ("cat", "black-cat", "dog", "rabbit", "bicycle")  # what may wait before a shop
+INSIDE = ("on", "in", "inside", "under", "at", "aboard")
+# colours that need not be said of such things: they are drawn so
+NATURAL = {
+    ("ground", "green"), ("ground", "white"), ("backdrop", "green"), ("backdrop", "white"),
+    ("water", "blue"), ("decor", "blue"), ("decor", "white"), ("decor", "brown"),
+}  # fmt: skip
 SMALL = {"kitten": "cat", "puppy": "dog"}
 FIELD_STYLES = {"<watercolor>": "watercolour", "<flat illustration>": "flat", "<auto>": ""}
 TOKEN = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*|[\u4e00-\u9fff]+|[,.;，。；、!?！？\n]")
 QUOTED = re.compile(r"[\"“「『]([^\"”」』\n]{1,24})[\"”」』]")
-LOOSE = re.compile(r".{3,}(ly|ed|ing|ful|ous|ive|ish|est|less|able|ible|esque)$")
+LOOSE = re.compile(r"(?!.*fish$).{3,}(ly|ed|ing|ful|ous|ive|ish|est|less|able|ible|esque)$")
 
 
 class Hit(Struct, frozen=True):
@@ -63,53 +71,84 @@ def singular(word: str) -> Iterator[str]:
 
 
 def english(words: list[str]) -> Iterator[Hit]:
-    """Yield the hits of a run of English words, the longest phrase first."""
+    """Yield the hits of a run of English words, the longest phrase first.
+
+    A known noun right before a strange one is half of a compound ("butterfly knife"): unknown.
+    """
+    held: Hit | None = None
+    for hit in (*phrases(words), None):
+        if held and hit and held.kind in NOUNS and held.kind != "decor":
+            strange = hit.kind == "unknown" and hit.concept != "loose"
+            half = held.kind in SUBJECTS and hit.kind in (*SUBJECTS, "trade")
+            if strange:
+                held = Hit("unknown", hit.concept, f"{held.text} {hit.text}")
+                continue
+            if half and not held.kind == hit.kind == "plant":
+                held = Hit("unknown", "noun", held.text)
+        if held:
+            yield held
+        held = hit
+
+
+def phrases(words: list[str]) -> Iterator[Hit | None]:
+    """Yield a hit for each known phrase or strange word, None for each word passed over."""
     known, at = vocabulary(), 0
     while at < len(words):
         for size in (4, 3, 2, 1):
             phrase = words[at : at + size]
-            if len(phrase) < size:
-                continue
             head = " ".join(phrase[:-1])
-            found = next(
-                (
-                    f
-                    for last in singular(phrase[-1])
-                    if (f := known.words.get(f"{head} {last}".strip()))
-                ),
-                None,
-            )
-            if found:
+            forms = (f"{head} {last}".strip() for last in singular(phrase[-1]))
+            found = next((known.words[form] for form in forms if form in known.words), None)
+            if found and len(phrase) == size:
                 yield Hit(*found, " ".join(phrase))
                 break
         else:
-            size, word = 1, words[at]
-            if word not in known.passed and not any(
-                part in known.passed for part in (word.rstrip("s"),)
-            ):
-                yield Hit("unknown", "loose" if LOOSE.match(word) else "noun", word)
+            word = words[at]
+            if word in known.passed or word.rstrip("s") in known.passed:
+                yield None
+            elif LOOSE.match(word):
+                yield Hit("unknown", "loose", word)
+            else:
+                where = any(before in INSIDE for before in words[max(0, at - 3) : at])
+                yield Hit("unknown", "spot" if where else "noun", word)
         at += size
 
 
 def chinese(run: str) -> Iterator[Hit]:
-    """Yield the hits of a run of Hanzi, the longest word first."""
-    known, at, strange = vocabulary(), 0, ""
+    """Yield the hits of a run of Hanzi, the longest word first.
+
+    A single character beside a strange one is half of a word that we do not know.
+    """
+    known = vocabulary()
+    parts = list(split(run, known))
+    sure = [word in known.words or word in known.passed for word in parts]
+    strange = ""
+    for k, word in enumerate(parts):
+        beside = (k > 0 and not sure[k - 1]) or (k + 1 < len(parts) and not sure[k + 1])
+        if not sure[k] or (beside and len(word) == 1 and known.words.get(word, "?")[0] in NOUNS):
+            strange += word
+            continue
+        if strange:
+            yield Hit("unknown", "loose" if word in "的地着" else "noun", strange)
+            strange = ""
+        if word == "的":
+            yield Hit("of", "", word)
+        elif word in known.words:
+            yield Hit(*known.words[word], word)
+    if strange:
+        yield Hit("unknown", "noun", strange)
+
+
+def split(run: str, known: Vocabulary) -> Iterator[str]:
+    """Split a run of Hanzi into known words, the longest first, and single strange characters."""
+    at = 0
     while at < len(run):
         for size in range(min(known.reach, len(run) - at), 0, -1):
             word = run[at : at + size]
             if word in known.words or word in known.passed:
                 break
-        if word in known.words or word in known.passed:
-            if strange:
-                yield Hit("unknown", "loose" if word in ("的", "地", "着") else "noun", strange)
-                strange = ""
-            if word in known.words:
-                yield Hit(*known.words[word], word)
-        else:
-            strange += word
+        yield word
         at += size
-    if strange:
-        yield Hit("unknown", "noun", strange)
 
 
 def hits(text: str) -> list[Hit]:
@@ -137,44 +176,58 @@ class Reading:
     def __init__(self) -> None:
         self.subjects: list[Subject] = []
         self.picked: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
         self.absent: set[str] = set()
         self.known: list[str] = []
         self.unknown: list[str] = []
         self.nouns = self.strange = 0
-        self.first = ""
-        self.barred = ""
+        self.first = self.barred = self.lost = ""
         self.tone: str | None = None
-        self.count, self.colour, self.negated = 0, None, False  # type: int, str | None, bool
+        self.count, self.colour, self.tint = 0, None, ""  # type: int, str | None, str
+        self.negated = 0  # 1: a negation waits for its noun; 2: it has had one
 
     def take(self, hit: Hit) -> None:
         """Take in the next hit."""
-        if hit.kind == "stop":
-            self.count, self.colour, self.negated = 0, None, False
+        if hit.kind in ("stop", "of"):
+            self.negated = 0 if hit.kind == "stop" or self.negated == 2 else self.negated
+            if hit.kind == "stop":
+                self.spend(False)
         elif hit.kind == "negation":
-            self.negated = True
-        elif self.negated and hit.kind != "colour":
-            self.absent.add(hit.concept)
-            self.known.append(hit.text)
+            self.negated = 1
+        elif self.negated and (self.negated == 1 or hit.kind in (*SUBJECTS, "decor")):
+            if hit.kind != "colour":
+                self.absent.add(hit.concept)
+                self.known.append(hit.text)
+                self.negated = 2
         elif hit.kind == "count":
             self.count = int(hit.concept)
         elif hit.kind == "colour":
-            self.colour = hit.concept
-            self.known.append(hit.text)
+            self.unknown += [self.tint] if self.tint else []
+            self.colour, self.tint = hit.concept, hit.text
         elif hit.kind in ("unknown", "card", "other_style"):
             self.miss(hit)
         else:
+            self.negated = 0
             self.known.append(hit.text)
+            self.texts.setdefault(hit.concept, hit.text)
             self.place(hit)
+
+    def spend(self, shown: bool) -> None:
+        """Be done with the count and colour that wait: the colour is shown, or left out."""
+        if self.tint:
+            (self.known if shown else self.unknown).append(self.tint)
+        self.count, self.colour, self.tint = 0, None, ""
 
     def miss(self, hit: Hit) -> None:
         """Note a word that we cannot draw."""
+        if hit.kind == "unknown" and hit.concept != "loose":
+            self.spend(False)
+            self.strange += 1
+            self.first = self.first or "unknown"
+            self.lost = self.lost or (hit.text if hit.concept == "spot" else "")
         self.unknown.append(hit.text)
         if hit.kind == "card":
             self.barred = self.barred or hit.text
-        elif hit.kind == "unknown" and hit.concept == "noun":
-            self.strange += 1
-            self.first = self.first or "unknown"
-            self.count, self.colour = 0, None
 
     def place(self, hit: Hit) -> None:
         """Note a word that we can draw, with the count and colour that wait for it."""
@@ -182,21 +235,41 @@ class Reading:
             self.nouns += 1
         if hit.kind in (*SUBJECTS, *PLACES, "trade", "decor"):
             self.first = self.first or hit.kind
-        if hit.kind in SUBJECTS or hit.concept in ("door", "awning"):
-            concept = SMALL.get(hit.concept, hit.concept)
-            count = self.count or (3 if hit.text.endswith("s") and hit.kind != "plant" else 1)
-            if all(s.concept != concept for s in self.subjects):
-                small = hit.concept in SMALL
-                self.subjects.append(
-                    Subject(concept=concept, count=count, colour=self.colour, small=small)
-                )
-        elif hit.kind == "trade" and self.picked.get("trade", "any") == "any":
+        if hit.kind in SUBJECTS or hit.concept in FITTINGS:
+            self.subject(hit)
+            return
+        if hit.kind == "trade" and self.picked.get("trade", "any") == "any":
             self.picked["trade"], self.tone = hit.concept, self.colour
             self.picked["trade word"] = hit.text
+            self.spend(True)
         elif hit.kind != "decor" and not (hit.kind == "time" and hit.concept == "day"):
             self.picked.setdefault(hit.kind, hit.concept)
-        if hit.kind in (*SUBJECTS, *PLACES, "trade", "decor"):
-            self.count, self.colour = 0, None
+        if hit.kind in (*PLACES, "trade", "decor"):
+            self.spend((hit.kind, self.colour) in NATURAL)
+
+    def subject(self, hit: Hit) -> None:
+        """Add a subject, once; more of them only add to their number where it was said."""
+        concept = SMALL.get(hit.concept, hit.concept)
+        count = self.count or (3 if hit.text.endswith("s") and hit.kind != "plant" else 1)
+        if all(s.concept != concept for s in self.subjects):
+            small, colour = hit.concept in SMALL, self.colour
+            self.subjects.append(Subject(concept=concept, count=count, colour=colour, small=small))
+            self.texts.setdefault(concept, hit.text)
+            self.spend(True)
+        else:
+            self.spend(False)
+
+    def left_out(self, shop: bool) -> list[str]:
+        """Return the words that this template does not show although we know them."""
+        picked = [self.picked[kind] for kind in PLACES if shop and kind in self.picked]
+        if shop:
+            shown: tuple[str, ...] = (*FITTINGS, *PETS)
+            if self.picked["trade"] == "flower":
+                shown += ("flower", "rose", "tulip", "daisy", "sunflower", "lavender", "poppy")
+            picked += [s.concept for s in self.subjects if s.concept not in shown]
+        else:
+            picked += [c for c in ("window", "sign", "street", "pot", "ivy", "brick", *FITTINGS)]
+        return [self.texts[concept] for concept in picked if concept in self.texts]
 
 
 def reason(reading: Reading) -> str:
@@ -209,6 +282,8 @@ def reason(reading: Reading) -> str:
         )
     if reading.first == "unknown" and "trade" not in reading.picked:
         return f"does not know {reading.unknown[0]}"
+    if reading.lost and not any(kind in reading.picked for kind in (*PLACES, "trade")):
+        return f"does not know {reading.lost}"
     if reading.strange > reading.nouns:
         return "fewer than half of the nouns are known"
     return ""
@@ -236,11 +311,13 @@ def read(prompt: str, negative: str = "", style: str = "") -> Scene:
         reading.absent | {h.concept for h in hits(negative) if h.kind not in ("unknown", "stop")}
     )
     zh = any("\u4e00" <= c <= "\u9fff" for c in prompt)
-    picked = {k: v for k, v in reading.picked.items() if v not in absent}
+    picked = {k: v for k, v in reading.picked.items() if v not in absent or k == "trade"}
     why = reason(reading)
     trade = picked.get("trade", "")
     asked = FIELD_STYLES.get(style, "") or picked.get("style", "flat")
     unknown = reading.unknown + ([style] if style and style not in FIELD_STYLES else [])
+    unknown += [] if why else reading.left_out(bool(trade))
+    afloat = any(s.concept in ("sailboat", "rowboat") for s in reading.subjects)
     weather = picked.get("weather", "clear")
     snowy = picked.get("ground") == "snowfield" or picked.get("season") == "winter"
     return Scene(
@@ -248,7 +325,7 @@ def read(prompt: str, negative: str = "", style: str = "") -> Scene:
         template="card" if why else "shop" if trade else "landscape",
         ground=picked.get("ground", "snowfield" if snowy else "meadow"),
         backdrop=picked.get("backdrop", ""),
-        water=picked.get("water", ""),
+        water=picked.get("water", "lake" if afloat and picked.get("ground") != "beach" else ""),
         time=picked.get("time", "day"),
         weather="snow" if trade and snowy and weather == "clear" else weather,
         season="winter" if snowy else picked.get("season", "summer"),
@@ -258,7 +335,7 @@ def read(prompt: str, negative: str = "", style: str = "") -> Scene:
         tone=reading.tone,
         absent=absent,
         subjects=tuple(s for s in reading.subjects if s.concept not in absent),
-        known=tuple(dict.fromkeys(reading.known)),
+        known=tuple(word for word in dict.fromkeys(reading.known) if word not in unknown),
         unknown=tuple(dict.fromkeys(unknown)),
         chinese=zh,
         why=why,

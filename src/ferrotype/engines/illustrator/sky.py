@@ -28,7 +28,7 @@ def heaven(drawing: Drawing, horizon: float) -> tuple[float, float]:
         stars(drawing, horizon, dice)
     if scene.weather in ("clear", "snow", "wind"):
         luminary(drawing, x, y, min(w, horizon * 1.6))
-    clouds(drawing, horizon, dice)
+    clouds(drawing, horizon, (x, y), dice)
     return x, y
 
 
@@ -59,9 +59,7 @@ def stars(drawing: Drawing, horizon: float, dice: random.Random) -> None:
         drawing.put(circle(x, y, size, "#fffbe8", f'opacity="{dice.uniform(0.4, 1):.2f}"'))
 
 
-def cloud(
-    drawing: Drawing, x: float, y: float, w: float, dice: random.Random, alpha: float
-) -> None:
+def cloud(drawing: Drawing, x: float, y: float, w: float, dice: random.Random) -> None:
     """Pile one cloud on a flat base at (x, y), `w` wide."""
     bright, shade = drawing.ink.cloud
     puffs = []
@@ -81,19 +79,19 @@ def cloud(
         drawing.put(shapes)
 
 
-def clouds(drawing: Drawing, horizon: float, dice: random.Random) -> None:
-    """Spread clouds: a few in fine weather, a ceiling of them in foul."""
+def clouds(drawing: Drawing, horizon: float, sun: tuple[float, float], dice: random.Random) -> None:
+    """Spread clouds: a few in fine weather, clear of the sun; a ceiling of them in foul."""
     foul = drawing.scene.weather in ("rain", "snow", "cloudy", "storm", "fog")
     n = dice.randint(7, 9) if foul else dice.randint(3, 5)
     w = drawing.width
     span = min(w, drawing.height * 1.3)
     for k in range(n):
-        part = (k + 0.5) / n
         y = horizon * (0.17 + 0.55 * dice.random() ** 1.2)
         size = span * dice.uniform(0.18, 0.34) * (1.15 - 0.7 * y / horizon)
-        cloud(
-            drawing, part * w + dice.uniform(-0.1, 0.1) * w, y, size, dice, 0.9 if not foul else 0.8
-        )
+        x = (k + 0.5) / n * w + dice.uniform(-0.1, 0.1) * w
+        if not foul and abs(x - sun[0]) < size * 0.7 and abs(y - sun[1]) < size * 0.6:
+            x += size * (1.3 if x > sun[0] else -1.3)
+        cloud(drawing, x, max(y, size * 0.42), size, dice)
 
 
 def weather(drawing: Drawing) -> None:

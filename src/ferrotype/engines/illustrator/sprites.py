@@ -1,10 +1,14 @@
 """The art pack: small pictures of animals and things, shown in the scene's light."""
 
+import io
 import json
 import lzma
 import re
 from functools import cache
 from importlib.resources import files
+
+import resvg_py
+from PIL import Image
 
 from ferrotype.engines.illustrator.drawing import Drawing
 from ferrotype.engines.illustrator.light import mix
@@ -40,11 +44,44 @@ def sprite(drawing: Drawing, name: str, dye: str | None = None, depth: float = 0
     return drawing.symbol(COLOUR.sub(lit, plain(name)).replace("@", f"{mark}-"))
 
 
-def place(
-    drawing: Drawing, symbol: str, x: float, foot: float, high: float, flip: bool = False
+@cache
+def sole(name: str) -> float:
+    """Return where a picture's feet end, in its 32 by 32 box."""
+    frame = 'xmlns="http://www.w3.org/2000/svg" width="128" height="128" viewBox="0 0 32 32"'
+    svg = f"<svg {frame}>{plain(name)}</svg>"
+    png = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True)
+    with Image.open(io.BytesIO(png), formats=("PNG",)) as shown:
+        box = shown.getchannel("A").point([255 * (v > 127) for v in range(256)]).getbbox()
+    return box[3] / 4 if box else 32.0
+
+
+def ware(
+    drawing: Drawing, name: str, x: float, foot: float, high: float, dye: str | None = None
 ) -> None:
-    """Stand a picture with its lower edge at `foot`, its middle at x, `high` pixels high."""
-    scale = high / 30
+    """Paste a picture from the pack with its feet at `foot`, on a small shadow."""
+    high = round(high, 1)
+
+    def paint(small: Drawing) -> None:
+        small.put(small.shade(0, 0, high * 0.45, high * 0.07, small.ink.shadow * 1.5))
+        place(small, name, 0, 0, high, dye)
+
+    box = (-0.7 * high, -1.1 * high, 0.7 * high, 0.2 * high)
+    drawing.paste(("ware", name, high, dye), box, paint, (x, foot))
+
+
+def place(
+    drawing: Drawing,
+    name: str,
+    x: float,
+    foot: float,
+    high: float,
+    dye: str | None = None,
+    flip: bool = False,
+) -> None:
+    """Stand a picture with its feet at `foot`, its middle at x, `high` pixels high."""
+    symbol, scale = sprite(drawing, name, dye), high / 30
     sx = -scale if flip else scale
-    move = f"translate({x - 16 * sx:.1f} {foot - 31 * scale:.1f}) scale({sx:.3f} {scale:.3f})"
+    move = (
+        f"translate({x - 16 * sx:.1f} {foot - sole(name) * scale:.1f}) scale({sx:.3f} {scale:.3f})"
+    )
     drawing.put(f'<use href="#{symbol}" transform="{move}"/>')

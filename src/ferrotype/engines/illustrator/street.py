@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from ferrotype.engines.illustrator import sky
 from ferrotype.engines.illustrator.drawing import Drawing, bands, ellipse, rect, stops, stroke
+from ferrotype.engines.illustrator.figures import DYES
 from ferrotype.engines.illustrator.flora import BLOOMS, bouquet, pot
 from ferrotype.engines.illustrator.front import Front
 from ferrotype.engines.illustrator.light import dark, mix
+from ferrotype.engines.illustrator.sprites import ware
 from ferrotype.engines.illustrator.windows import DOOR, bays
 
+# heights in units
+PETS = {"cat": 11.5, "black-cat": 11.5, "dog": 12.5, "rabbit": 8.5, "bicycle": 19.0}
 STONES = ("#b9aea2", "#a69b92", "#c6bbab", "#9a928d", "#b3a08e")
 
 
@@ -183,6 +187,20 @@ def before(drawing: Drawing, front: Front) -> None:
         else:
             middle = (front.left + front.right) / 2
             shrub(drawing, middle + side * 13 * u, front.ground + 3.4 * u, u, dice)
+
+
+def visitors(drawing: Drawing, front: Front) -> None:
+    """Let the animals and the bicycle that the prompt names wait on the pavement."""
+    u, depth = front.u, drawing.height - front.ground
+    foot, middle = front.ground + min(depth * 0.8, 13 * u), bays(drawing, front).door
+    pets = [s for s in drawing.scene.subjects if s.concept in PETS for _ in range(min(3, s.count))]
+    side = drawing.dice("visitors").choice((-1, 1))
+    for k, subject in enumerate(pets[:4]):
+        high = PETS[subject.concept] * u * (0.75 if subject.small else 1.0)
+        away = side * (30 * u if subject.concept == "bicycle" else (6.2 + 9 * (k // 2)) * u)
+        dye = DYES.get(subject.colour or "")
+        ware(drawing, subject.concept, middle + away, foot + (k % 2) * u, high, dye)
+        side = -side
 
 
 def lamplight(drawing: Drawing, front: Front) -> None:

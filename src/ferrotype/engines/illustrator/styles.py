@@ -44,27 +44,21 @@ def watercolour(picture: Image.Image, seed: int) -> Image.Image:
     """Turn a drawing into a wash: soft edges that darken, uneven pigment, paper that shows."""
     rng, size = np.random.default_rng(seed), picture.size
     unit = min(size) / 1000
-    wash = wobble(picture, rng, 7 * unit)
-    small = wash.resize((size[0] // 2, size[1] // 2), Image.Resampling.BOX).filter(
-        ImageFilter.MedianFilter(5)
+    wash = wobble(picture, rng, 3.6 * unit)
+    half = wash.reduce(2)
+    pooled = half.filter(ImageFilter.MedianFilter(3)).resize(size, Image.Resampling.BICUBIC)
+    wash = Image.blend(wash, pooled, 0.6)
+    soft = half.filter(ImageFilter.BoxBlur(max(1, 2.6 * unit)))
+    soft = soft.resize(size, Image.Resampling.BILINEAR)
+    wash = ImageChops.subtract(wash, ImageChops.subtract(soft, wash, 1.1))
+    pigment = ImageChops.add(noise(rng, size, 6), noise(rng, size, 40), 2)
+    deep = Image.merge(
+        "RGB", (pigment.point([min(255, 226 + v * 40 // 255) for v in range(256)]),) * 3
     )
-    wash = small.resize(size, Image.Resampling.BICUBIC)
-    soft = small.filter(ImageFilter.GaussianBlur(3.2 * unit)).resize(
-        size, Image.Resampling.BILINEAR
-    )
-    edges = ImageChops.subtract(soft, wash, 0.9)
-    wash = ImageChops.subtract(wash, edges.filter(ImageFilter.BoxBlur(max(1, unit))))
-    wash = Image.blend(wash, Image.new("RGB", size, PAPER), 0.15)
-    pigment = ImageChops.add(noise(rng, size, 7), noise(rng, size, 26), 2)
-    washed = pigment.point([min(255, 212 + v * 60 // 255) for v in range(256)])
-    wash = ImageChops.multiply(wash, Image.merge("RGB", (washed,) * 3))
-    wash = ImageChops.screen(
-        wash, Image.merge("RGB", (pigment.point([v * 34 // 255 for v in range(256)]),) * 3)
-    )
-    sheet = Image.merge("RGB", (tooth(size),) * 3)
-    return ImageChops.multiply(
-        Image.composite(wash, Image.new("RGB", size, PAPER), border(rng, size)), sheet
-    )
+    bare = Image.merge("RGB", (pigment.point([14 + v * 26 // 255 for v in range(256)]),) * 3)
+    wash = ImageChops.screen(ImageChops.multiply(wash, deep), bare)
+    sheet = Image.composite(wash, Image.new("RGB", size, PAPER), border(rng, size))
+    return ImageChops.multiply(sheet, Image.merge("RGB", (tooth(size),) * 3))
 
 
 def border(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
