@@ -150,16 +150,14 @@ class SqliteIntake:
 
     def _insert(self, new: NewTask, task_id: str, batch: Batch) -> int:
         """Write the task row, ready or held, and charge its account."""
-        conn, limits = batch.conn, self._store.limits
+        conn = batch.conn
         given = {"account": new.account, "model": new.model}
         row = conn.execute(ACCOUNT, given).fetchone()
         if row is None:
             raise Missing("There is no such account.")
         weight, start, open_tasks, max_pending, cap = row
-        if batch.open_tasks is None:
-            batch.open_tasks = conn.execute("SELECT total(open) FROM account").fetchone()[0]
-        most = limits.max_pending if max_pending is None else max_pending
-        if open_tasks >= most or batch.open_tasks >= limits.max_open:
+        most = self._store.limits.max_pending if max_pending is None else max_pending
+        if open_tasks >= most or self._open_of_all(batch) >= self._store.limits.max_open:
             raise AllocationQuotaExceeded
         later = batch.now + self._store.seconds(new.delay) if new.delay > 0 else None
         ready = later is None and (cap is None or lanes.enter(conn, new.account, new.model, cap))
@@ -186,10 +184,17 @@ class SqliteIntake:
             " WHERE id = ?",
             (ready, start + 1 / weight, new.account),
         )
-        batch.open_tasks += 1
+        batch.open_tasks = self._open_of_all(batch) + 1
         batch.topics.add(f"work:{new.model}")
         assert cursor.lastrowid
         return cursor.lastrowid
+
+    def _open_of_all(self, batch: Batch) -> int:
+        """Return how many tasks are open, asking the database once a batch."""
+        if batch.open_tasks is None:
+            total = batch.conn.execute("SELECT total(open) FROM account").fetchone()[0]
+            batch.open_tasks = int(total)
+        return batch.open_tasks
 
     def _list(self, account: str, query: ListQuery, conn: sqlite3.Connection) -> Page:
         now = self._store.now(conn)
