@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ferrotype.engines.illustrator.cutouts import DRAWER, Drawer
 from ferrotype.engines.illustrator.drawing import Drawing
 from ferrotype.engines.illustrator.engine import TEMPLATES, Illustrator
 from ferrotype.engines.illustrator.reader import read
@@ -177,3 +178,88 @@ def test_a_stop_between_layers_hands_out_no_part_of_a_picture(
     monkeypatch.setitem(TEMPLATES, "shop", stopped)
     assert asyncio.run(Illustrator().run(job(DEMO), bench)) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_picture_stays_within_its_memory(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys\n"
+        "from ferrotype.engines.illustrator import styles\n"
+        "from ferrotype.engines.illustrator.drawing import Drawing\n"
+        "from ferrotype.engines.illustrator.engine import TEMPLATES\n"
+        "from ferrotype.engines.illustrator.reader import read\n"
+        "for prompt in sys.argv[1:]:\n"
+        "    scene = read(prompt); d = Drawing(scene, 2048, 2048, 7)\n"
+        "    list(TEMPLATES[scene.template](d))\n"
+        "    styles.apply(d.render(), scene.style, 7)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    command = [sys.executable, "-c", program, DEMO, LAKE]
+    child = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert int(child.stdout) < 500 * 1024
+
+
+@pytest.mark.parametrize(
+    ("prompt", "plain", "place"),
+    [
+        ("a red door of a bakery", "a bakery", (256, 400)),
+        ("a bakery with a blue awning", "a bakery", (256, 165)),
+        ("a black cat in front of a bakery", "a bakery", (256, 490)),
+    ],
+)
+def test_a_shop_shows_what_is_asked_of_it(
+    tmp_path: Path, prompt: str, plain: str, place: tuple[int, int]
+) -> None:
+    shown = []
+    for text in (prompt, plain):
+        (output,), _ = draw(tmp_path, job(text))
+        shown.append(np.frombuffer(pixels(output), np.uint8).reshape(512, 512, 3).astype(int))
+    x, y = place
+    changed = abs(shown[0] - shown[1]).sum(axis=2) > 40
+    assert changed[y - 25 : y + 20, x - 60 : x + 60].sum() > 300
+    assert changed.mean() < 0.2
+
+
+def test_a_cut_out_is_the_same_from_the_store_and_freshly_drawn(tmp_path: Path) -> None:
+    (first,), _ = draw(tmp_path, job(DEMO))
+    fresh = pixels(first)
+    (again,), _ = draw(tmp_path, job(DEMO))
+    assert pixels(again) == fresh
+    DRAWER.kept.clear()
+    (redrawn,), _ = draw(tmp_path, job(DEMO))
+    assert pixels(redrawn) == fresh
+
+
+def test_cut_outs_are_kept_within_their_room_the_last_used_longest() -> None:
+    drawer, made = Drawer(room=3 * 400), []
+
+    def take(mark: str) -> Image.Image:
+        def cut() -> Image.Image:
+            made.append(mark)
+            return Image.new("RGBA", (10, 10))
+
+        return drawer.take(mark, cut)
+
+    for mark in "abcadb":
+        take(mark)
+    assert made == ["a", "b", "c", "d", "b"]
+    assert drawer.used <= drawer.room
+
+
+def test_the_style_field_of_the_request_is_drawn(tmp_path: Path) -> None:
+    shown = []
+    for style in ("<flat illustration>", "<watercolor>"):
+        (output,), _ = draw(tmp_path, job("a green meadow", fields={"style": style}))
+        shown.append(np.frombuffer(pixels(output), np.uint8).reshape(512, 512, 3))
+    assert shown[1][:4].mean() > 235 > shown[0][:4].mean()  # a wash ends short of the paper's edge
+
+
+def test_a_faint_reference_leaves_the_picture_its_own_colours(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 300), "#d02020").save(tmp_path / "ref.png")
+    file = File(path=str(tmp_path / "ref.png"), type="image/png", width=300, height=300)
+    reds = []
+    for strength in (0.0, 1.0):
+        fields = {"ref_mode": "refonly", "ref_strength": strength}
+        made = job("a green meadow", fields=fields, inputs={"ref_img": [file]})
+        (output,), _ = draw(tmp_path, made)
+        reds.append(np.frombuffer(pixels(output), np.uint8).reshape(-1, 3).mean(axis=0)[0])
+    assert reds[0] + 10 < reds[1]

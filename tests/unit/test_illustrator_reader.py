@@ -77,3 +77,71 @@ def test_the_style_field_counts_and_a_foreign_one_is_reported() -> None:
     assert read("a lake", style="<watercolor>").style == "watercolour"
     foreign = read("a lake", style="<3d cartoon>")
     assert (foreign.style, foreign.unknown) == ("flat", ("<3d cartoon>",))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "left_out"),
+    [
+        ("a flower shop by the lake with mountains", ("mountains", "lake")),
+        ("a blue car in front of a bakery", ("car",)),
+        ("flower shop, red", ("red",)),
+        ("a house with a red roof", ("red", "roof")),
+        ("a boat shop", ("boat",)),
+        ("dog food shop", ("dog food",)),
+        ("a lake and a lantern", ()),
+        ("a window in a meadow", ("window",)),
+    ],
+)
+def test_what_is_known_but_not_drawn_is_reported(prompt: str, left_out: tuple[str, ...]) -> None:
+    scene = read(prompt)
+    assert scene.template != "card"
+    assert scene.unknown == left_out
+    assert not set(scene.unknown) & set(scene.known)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a bank by the river", "a bat flying over a meadow", "a crane standing in a lake", "a duck on a plate",
+        "a seal on the beach", "an orange on a table", "hot dog stand", "a butterfly knife in the grass",
+        "a tree house", "a cat on a roof", "a catfish in a river", "a forest fire", "a paper boat on a lake",
+        "a cat statue in a park", "star wars in a desert", "sunflower oil bottle", "a chess rook castle move",
+        "热狗店", "牛仔在沙漠", "河马在河里", "虎皮猫", "羊肉店", "天鹅湖芭蕾", "雨伞", "海马在海里", "斑马线",
+    ],
+)  # fmt: skip
+def test_words_in_another_sense_get_a_card(prompt: str) -> None:
+    assert read(prompt).template == "card"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "template", "absent", "subjects"),
+    [
+        ("a flower shop without flowers", "shop", {"flower"}, []),
+        ("a cat not a dog in a meadow", "landscape", {"dog"}, ["cat"]),
+        ("a beach, no people, no cars", "landscape", {"people", "car"}, []),
+        ("没有云的蓝天下的草地", "landscape", {"cloud"}, []),
+        ("草地上没有猫", "landscape", {"cat"}, []),
+        ("the sun rose over the sea", "landscape", set(), []),
+        ("a lighthouse with a red sailboat", "landscape", set(), ["lighthouse", "sailboat"]),
+    ],
+)
+def test_negation_ends_with_its_nouns(
+    prompt: str, template: str, absent: set[str], subjects: list[str]
+) -> None:
+    scene = read(prompt)
+    assert (scene.template, set(scene.absent)) == (template, absent)
+    assert [s.concept for s in scene.subjects] == subjects
+
+
+def test_a_boat_brings_its_water() -> None:
+    assert read("a red sailboat").water == "lake"
+
+
+def test_parts_of_a_shop_keep_their_colours() -> None:
+    scene = read("a blue bakery with a red wooden door and a green awning, a dog in front")
+    assert (scene.tone, scene.colour_of("door"), scene.colour_of("awning")) == (
+        "blue",
+        "red",
+        "green",
+    )
+    assert scene.unknown == ()

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """The prompt card: what is set instead of a picture that would be wrong."""
 
 from collections.abc import Iterator

@@ -2,17 +2,14 @@
 """Puts a landscape's subjects in their places: feet on their shadow, boats on their waterline."""
 
 import random
-from typing import TYPE_CHECKING
 
 from ferrotype.engines.illustrator import figures
 from ferrotype.engines.illustrator.drawing import Drawing, ellipse, group, stroke, use
 from ferrotype.engines.illustrator.flora import COLOURS
+from ferrotype.engines.illustrator.ground import Ground
 from ferrotype.engines.illustrator.scene import Subject
 from ferrotype.engines.illustrator.sprites import place
 from ferrotype.engines.illustrator.trees import tree
-
-if TYPE_CHECKING:
-    from ferrotype.engines.illustrator.landscape import Ground
 
 # height in units in the foreground
 ANIMALS = {
@@ -80,7 +77,7 @@ def stand(
     place(drawing, name, x, foot, high, dye, dice.random() < 0.5)
 
 
-def ashore(drawing: Drawing, ground: "Ground") -> None:
+def ashore(drawing: Drawing, ground: Ground) -> None:
     """Place buildings on the middle ground, trees at the sides, animals in the foreground."""
     h, w, u, dice = drawing.height, drawing.width, ground.u, drawing.dice("ashore")
     span = max(0.0, h - ground.shore) or (h - ground.horizon)
@@ -112,7 +109,7 @@ def ashore(drawing: Drawing, ground: "Ground") -> None:
 
 
 def herd(
-    drawing: Drawing, ground: "Ground", span: float
+    drawing: Drawing, ground: Ground, span: float
 ) -> list[tuple[float, float, Subject, float]]:
     """Give each animal its own place side by side: depth, middle, subject, height in pixels."""
     wet, dice = drawing.scene.water, drawing.dice("herd")
@@ -132,7 +129,7 @@ def herd(
     return placed
 
 
-def aloft(drawing: Drawing, ground: "Ground") -> None:
+def aloft(drawing: Drawing, ground: Ground) -> None:
     """Let balloons, kites and birds fly, clear of the horizon and of each other."""
     w, u, dice = drawing.width, ground.u, drawing.dice("aloft")
     for subject in drawing.scene.subjects:
@@ -155,7 +152,7 @@ def aloft(drawing: Drawing, ground: "Ground") -> None:
                 place(drawing, subject.concept, x, y + scale / 2, scale, dye)
 
 
-def afloat(drawing: Drawing, ground: "Ground") -> None:
+def afloat(drawing: Drawing, ground: Ground) -> None:
     """Set boats and swimmers on the water, each with its mirror image and a wake line."""
     w, u, dice = drawing.width, ground.u, drawing.dice("afloat")
     deep = min(drawing.height, ground.shore) - ground.horizon

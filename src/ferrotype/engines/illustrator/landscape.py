@@ -1,12 +1,8 @@
 # ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """Open country: sky, ranges, water with its reflections, land in folds, and a foreground."""
 
-import math
 import random
 from collections.abc import Iterator
-from itertools import pairwise
-
-from msgspec import Struct
 
 from ferrotype.engines.illustrator import cast, sky
 from ferrotype.engines.illustrator.drawing import (
@@ -21,41 +17,10 @@ from ferrotype.engines.illustrator.drawing import (
     stroke,
     use,
 )
-from ferrotype.engines.illustrator.flora import COLOURS, bloom
+from ferrotype.engines.illustrator.field import foreground, front_line, named, wildflowers
+from ferrotype.engines.illustrator.ground import Ground, Line, bed, down, fold, ridge, survey
 from ferrotype.engines.illustrator.light import dark, mix, pale
 from ferrotype.engines.illustrator.trees import tree, wood
-
-Line = list[tuple[float, float]]
-LAND = {
-    "meadow": {"spring": "#8cc25f", "summer": "#79b454", "autumn": "#c0a552", "winter": "#eef3f8"},
-    "beach": {"": "#ecd5a4"},
-    "desert": {"": "#e3b473"},
-    "snowfield": {"": "#eff4f9"},
-}
-
-
-class Ground(Struct, frozen=True, kw_only=True):
-    """The lie of the land, in pixels: horizon, near shore (or horizon), and the unit."""
-
-    horizon: float
-    shore: float
-    u: float
-    sun: float
-    land: str
-
-
-def survey(drawing: Drawing) -> Ground:
-    """Choose horizon and shore for the picture's ratio."""
-    w, h, scene = drawing.width, drawing.height, drawing.scene
-    tall = min(1.0, max(0.0, (h / w - 1) / 2))
-    horizon = h * (0.47 + 0.1 * tall + drawing.dice("horizon").uniform(-0.03, 0.03))
-    wet = scene.water in ("lake", "sea", "water") or scene.ground == "beach"
-    part = {"lake": 0.52, "water": 0.52}.get(scene.water, 0.5 if scene.ground == "beach" else 1.2)
-    kind = LAND[scene.ground]
-    return Ground(
-        horizon=horizon, shore=horizon + (h - horizon) * part if wet else horizon,
-        u=min(w, h * 1.25) / 100, sun=w * 0.3, land=kind.get(scene.season) or next(iter(kind.values())),
-    )  # fmt: skip
 
 
 def draw(drawing: Drawing) -> Iterator[None]:
@@ -81,46 +46,6 @@ def draw(drawing: Drawing) -> Iterator[None]:
     foreground(drawing, ground)
     sky.weather(drawing)
     yield
-
-
-def ridge(dice: random.Random, w: float, base: float, high: float, peaks: int) -> Line:
-    """Return the outline of a range, from left to right: sharp peaks by midpoint displacement."""
-    line: Line = [(-20, base - high * dice.uniform(0.2, 0.6))]
-    for k in range(peaks):
-        x = (k + 0.5 + dice.uniform(-0.25, 0.25)) / peaks * w
-        line.append((x, base - high * dice.uniform(0.62, 1)))
-        line.append(((k + 1) / peaks * w, base - high * dice.uniform(0.12, 0.4)))
-    line[-1] = (w + 20, line[-1][1])
-    for rough in (0.16, 0.08, 0.04):
-        finer: Line = [line[0]]
-        for (x1, y1), (x2, y2) in pairwise(line):
-            finer.append(((x1 + x2) / 2, (y1 + y2) / 2 + dice.uniform(-rough, rough) * high))
-            finer.append((x2, y2))
-        line = finer
-    return line
-
-
-def fold(dice: random.Random, w: float, base: float, high: float, waves: float) -> Line:
-    """Return the outline of a soft fold of land, from left to right."""
-    a, b = dice.uniform(0, 6.283), dice.uniform(0, 6.283)
-    return [
-        (
-            x,
-            base
-            - high
-            * (
-                0.5
-                + 0.38 * math.sin(x / w * waves * 6.283 + a)
-                + 0.12 * math.sin(x / w * waves * 15 + b)
-            ),
-        )
-        for x in (w * k / 36 for k in range(-1, 38))
-    ]
-
-
-def down(line: Line, floor: float) -> str:
-    """Close an outline down to a floor."""
-    return points([*line, (line[-1][0], floor), (line[0][0], floor)])
 
 
 def ranges(drawing: Drawing, ground: Ground) -> None:
@@ -275,16 +200,6 @@ def land(drawing: Drawing, ground: Ground) -> None:
             copse(drawing, ground, line, far, dice)
 
 
-def bed(drawing: Drawing, ground: Ground, y: float) -> tuple[float, float]:
-    """Return where the river's banks lie in the pixel row `y`."""
-    w, h, top = drawing.width, drawing.height, ground.shore + (drawing.height - ground.shore) * 0.03
-    side = drawing.dice("river").choice((-1, 1))
-    part = max(0.0, (y - top) / (h - top)) ** 0.8
-    mid = w * (0.5 + side * (0.06 + 0.26 * part)) + side * w * 0.07 * math.sin(part * 7)
-    half = ground.u * (0.7 + 17 * part**1.7)
-    return mid - half, mid + half
-
-
 def river(drawing: Drawing, ground: Ground, top: float) -> None:
     """Wind a river from the horizon to the lower edge."""
     rows = [top + (drawing.height + 1 - top) * (k / 24) ** 1.25 for k in range(25)]
@@ -310,92 +225,3 @@ def copse(drawing: Drawing, ground: Ground, line: Line, far: float, dice: random
         high = ground.u * dice.uniform(0.8, 1.25) * (1.45 - far * 2.2)
         drawing.put(drawing.shade(x + high, y, high * 3, high * 0.4, 0.25))
         drawing.put(use(dice.choice(symbols), x, y + high * 0.2, high, 0, dice.random() < 0.5))
-
-
-def foreground(drawing: Drawing, ground: Ground) -> None:
-    """Grow grass and flowers along the lower edge, or scatter shells, stones, ripples of sand."""
-    w, h, dice, ink, u = drawing.width, drawing.height, drawing.dice("grass"), drawing.ink, ground.u
-    if ground.shore > h:
-        return
-    if drawing.scene.ground != "meadow":
-        for _ in range(26):
-            x, y = dice.random() * w, h - dice.random() ** 1.5 * (h - ground.shore) * 0.5
-            drawing.put(
-                stroke(
-                    f"M{x:.1f} {y:.1f}q{3 * u:.1f} {-u * 0.8:.1f} {7 * u:.1f} 0",
-                    ink(dark(ground.land, 0.14)),
-                    u * 0.2,
-                    'opacity="0.6"',
-                )
-            )
-        return
-    for row in range(4):
-        tone = ink(mix(dark(ground.land, 0.3), pale(ground.land, 0.2), (0.2, 0.75, 0.0, 1.0)[row]))
-        d = ""
-        for _ in range(int(w / u * 2.6)):
-            y = h - (h - ground.shore) * (0.34 - 0.11 * row) * dice.random() + u
-            tall, lean = u * dice.uniform(1.8, 4.4) * (0.55 + row * 0.22), u * dice.uniform(-1, 1)
-            if dry(drawing, ground, x := dice.random() * w, y):
-                d += blade(x, y, tall, lean, u)
-        drawing.put(path(d, tone))
-    first = round(front_line(drawing, ground)) if named(drawing) else 0
-    wildflowers(drawing, ground, range(first, h + 1))
-
-
-def named(drawing: Drawing) -> bool:
-    """Say whether the prompt asks for flowers."""
-    return any(s.concept in (*COLOURS, "flower") for s in drawing.scene.subjects)
-
-
-def front_line(drawing: Drawing, ground: Ground) -> float:
-    """Return the pixel row before which nothing stands but grass and flowers."""
-    return drawing.height - (drawing.height - ground.shore) * 0.22
-
-
-def dry(drawing: Drawing, ground: Ground, x: float, y: float) -> bool:
-    """Say whether a point of the foreground lies on land."""
-    if drawing.scene.water != "river":
-        return True
-    left, right = bed(drawing, ground, y)
-    return not left - ground.u < x < right + ground.u
-
-
-def blade(x: float, y: float, tall: float, lean: float, u: float) -> str:
-    """Return a blade of grass as part of a path."""
-    up = f"M{x - u * 0.16:.1f} {y:.1f}Q{x:.1f} {y - tall * 0.6:.1f} {x + lean:.1f} {y - tall:.1f}"
-    return f"{up}Q{x + u * 0.2:.1f} {y - tall * 0.5:.1f} {x + u * 0.18:.1f} {y:.1f}Z"
-
-
-def wildflowers(drawing: Drawing, ground: Ground, rows: range) -> None:
-    """Strew flowers over pixel rows: those the prompt names, far into the field; else a few."""
-    scene, w, h, u = drawing.scene, drawing.width, drawing.height, ground.u
-    if "flower" in scene.absent or scene.season == "winter":
-        return
-    dice, lush, asked = drawing.dice("flowers"), named(drawing), list(scene.subjects)
-    kinds = [s.concept for s in asked if s.concept in COLOURS] or ["daisy", "poppy", "hydrangea"]
-    blooms = [(kind, colour) for kind in kinds for colour in cast.dyes(asked, kind)]
-    reach = (h - ground.shore) * (0.86 if lush else 0.36)
-    stems, found = "", []
-    for _ in range(int(w / u * (6 if lush else 0.5))):
-        deep = dice.random() ** 0.8
-        x, y = dice.random() * w, h - reach * deep
-        size = u * (1.5 - 1.1 * deep) * (1.0 if lush else 0.75)
-        size *= 1.7 if kinds == ["lavender"] else 1.0  # a spike, not a disc
-        if round(y) in rows and dry(drawing, ground, x, y):
-            stems += f"M{x:.1f} {y + size * 3:.1f}Q{x + u * 0.2:.1f} {y + size:.1f} {x:.1f} {y:.1f}"
-            found.append((y, x, max(1.0, round(size * 2) / 2), dice.choice(blooms)))
-    drawing.put(stroke(stems, drawing.ink(dark(ground.land, 0.35)), u * 0.16))
-    for y, x, size, (kind, colour) in sorted(found):
-        blossom(drawing, kind, colour, size, (x, y), dice.random() < 0.5)
-
-
-def blossom(
-    drawing: Drawing, kind: str, colour: str, size: float, at: tuple[float, float], flip: bool
-) -> None:
-    """Paste one flower of the field, its middle at a point."""
-
-    def paint(small: Drawing) -> None:
-        small.put(use(bloom(small, kind, colour, 0.05), 0, 0, size, 10))
-
-    box = (-1.3 * size - 1, -1.3 * size - 1, 1.3 * size + 1, 2 * size + 1)
-    drawing.paste(("blossom", kind, colour, size), box, paint, at, flip)

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """The shop front: wall, awning, sign, windows, door, and what stands before them."""
 
 import random

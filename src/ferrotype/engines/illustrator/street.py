@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """What lies before a shop front: paving, buckets, shrubs, lamplight; and what lies behind it."""
 
 import random
