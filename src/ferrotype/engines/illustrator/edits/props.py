@@ -5,7 +5,7 @@ from PIL import Image, ImageStat
 from ferrotype.engines.illustrator import cast
 from ferrotype.engines.illustrator.drawing import Drawing, use
 from ferrotype.engines.illustrator.edits import regions
-from ferrotype.engines.illustrator.landscape import Ground
+from ferrotype.engines.illustrator.ground import Ground
 from ferrotype.engines.illustrator.scene import Scene, Subject
 
 STANDING = {**cast.ANIMALS, **cast.BUILT, **cast.TREES}

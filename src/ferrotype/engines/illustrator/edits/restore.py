@@ -114,7 +114,6 @@ def corners(size: tuple[int, int]) -> dict[str, Corner]:
     wide, high = max(1, round(w * 0.36)), max(1, round(h * 0.12))
     return {
         "lower right": (w - wide, h - high, w, h), "lower left": (0, h - high, wide, h),
-        "upper right": (w - wide, 0, w, high), "upper left": (0, 0, wide, high),
     }  # fmt: skip
 
 
@@ -133,6 +132,9 @@ def lettering(part: Image.Image) -> Image.Image | None:
     inked = line[:, columns[0] : columns[-1] + 1]
     letters = int((np.diff(inked.any(0).astype(np.int8)) == 1).sum())
     if letters < 4 or inked.shape[1] < 3 * inked.shape[0] or not 0.1 < inked.mean() < 0.5:
+        return None
+    core, peak = np.percentile(np.asarray(grey)[band][line], (55, 95))
+    if peak - core > 16:  # letters are of one tone, leaves and stones are not
         return None
     mask = np.zeros(found.shape, np.uint8)
     mask[band][line] = 255
