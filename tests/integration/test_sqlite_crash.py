@@ -194,6 +194,17 @@ async def test_a_command_that_breaks_off_has_written_nothing(tmp_path: Path) -> 
         assert rows == [("name-0",), ("name-2",), ("name-4",)]
 
 
+async def test_a_bare_command_runs_in_no_transaction(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        writer = ledger._store.writer
+
+        def inside(batch: Batch) -> bool:
+            return batch.conn.in_transaction
+
+        answers = [writer.do(inside, bare=n % 3 == 1) for n in range(9)]
+        assert await asyncio.gather(*answers) == [True, False, True] * 3
+
+
 async def test_a_full_queue_refuses(tmp_path: Path) -> None:
     async with opened(tmp_path, Limits(queue=5, patience=0.5)) as ledger:
         account = await ledger.make_account("someone")

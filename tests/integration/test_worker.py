@@ -50,6 +50,7 @@ async def test_a_wait_is_timed_once_and_a_run_at_its_end(tmp_path: Path) -> None
     async with workplace(tmp_path) as place:
         place.start()
         task = await place.run("a cat")
+        await place.benches_empty()  # only then has the worker counted it
         before = timed(task.model)
         await place.run("a cat")
         await place.run("echo crash")
