@@ -11,6 +11,8 @@ from house import ORDER, T2I, House, house, listening
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ferrotype.http import connection
+from ferrotype.http.app import Options
+from ferrotype.http.body import Limits
 
 UPGRADE = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
 CREATE = f"POST {T2I} HTTP/1.1"
@@ -112,3 +114,26 @@ async def test_a_client_that_never_reads_is_cut_off(
                     while True:
                         await loop.sock_sendall(mute, ask)
                         await asyncio.sleep(0.01)
+
+
+async def test_bodies_on_their_way_share_one_room(tmp_path: Path) -> None:
+    """No number of callers fills the memory; those that are finished leave room for others."""
+    limits = Limits(body=1_000_000, together=1_500_000)
+    async with house(tmp_path, Options(limits=limits)) as home, listening(home.face) as port:
+        how = ("X-DashScope-Async: enable", f"Authorization: Bearer {home.key}")
+        body = json.dumps({**ORDER, "x": "y" * 900_000}).encode()
+        opening = head(CREATE, *how, f"Content-Length: {len(body)}")
+        streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for _, writer in streams:
+            writer.write(opening + body[:-1])
+            await writer.drain()
+        answers = [asyncio.create_task(reader.readline()) for reader, _ in streams]
+        await asyncio.wait(answers, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        for _, writer in streams:
+            writer.write(body[-1:])
+        told = [statuses(await answer) for answer in answers]
+        assert sorted(told) in ([[200], [200], [429]], [[200], [429], [429]])
+        for _, writer in streams:
+            writer.close()
+        opening = opening.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        assert statuses(await say(port, opening + body)) == [200]

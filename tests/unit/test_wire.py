@@ -249,7 +249,11 @@ def test_words_of_the_vendor_that_no_task_is_in_match_nothing(status: str) -> No
         b'{"a":' * 100_000,
         b'{"a":[' * 5_000 + b"]}" * 5_000,
         b"\x00",
+        b'{"a":[' + b"[]," * 200_000 + b"[]]}",
+        b'{"a":[' + b"{}," * 200_000 + b"{}]}",
+        b'{"a":[' + b"0," * 300_000 + b"0]}",
     ],
+    ids=lambda body: repr(body[:16]),
 )
 def test_what_is_no_json_object_is_illegal(body: bytes) -> None:
     with pytest.raises(IllegalInput):

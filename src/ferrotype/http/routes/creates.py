@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from ferrotype.errors import Broken, InvalidParameter, Missing
 from ferrotype.http import wire
-from ferrotype.http.body import Limits, read_body
+from ferrotype.http.body import Bodies, Limits
 from ferrotype.http.exchange import Exchange, served_by
 from ferrotype.http.faults import TaskFailed
 from ferrotype.http.routes.tasks import Tasks
@@ -43,25 +43,28 @@ class Creates:
     def __init__(self, service: Service, tasks: Tasks, limits: Limits) -> None:
         self._service = service
         self._tasks = tasks
-        self._limits = limits
+        self._bodies = Bodies(limits)
 
     async def create(self, exchange: Exchange) -> None:
         """Answer PENDING at once, or attend the task when the asynchronous header is absent."""
         route = exchange.part
         if route not in PATHS:
             raise Missing()
-        body = await read_body(exchange, self._limits)
         if exchange.headers.get(b"x-dashscope-async", b"").strip().lower() == b"enable":
-            submitted = await self._submit(exchange, route, body, asynchronous=True)
+            submitted = await self._submit(exchange, route, asynchronous=True)
             answer = wire.created(exchange.request_id, submitted.task_id)
             await exchange.reply(200, answer, served_by(submitted.served_by))
             return
-        task = await _unless_gone(exchange, self._attend(exchange, route, body))
+        with self._service.seat():
+            submitted = await self._submit(exchange, route, asynchronous=False)
+            task = await _unless_gone(exchange, self._attend(exchange, submitted))
         await self._tasks.answer(exchange, task)
 
-    async def _submit(
-        self, exchange: Exchange, route: str, body: bytes, *, asynchronous: bool
-    ) -> Submitted:
+    async def _submit(self, exchange: Exchange, route: str, *, asynchronous: bool) -> Submitted:
+        """Read the body and commit its task. The body is gone when this returns: a caller may wait
+        for minutes.
+        """
+        body = await self._bodies.read(exchange)
         submitted = await self._service.submit(
             exchange.caller,
             route,
@@ -73,10 +76,8 @@ class Creates:
         exchange.committed = True
         return submitted
 
-    async def _attend(self, exchange: Exchange, route: str, body: bytes) -> Task:
-        with self._service.seat():
-            submitted = await self._submit(exchange, route, body, asynchronous=False)
-            task = await self._service.attend(exchange.caller, submitted)
+    async def _attend(self, exchange: Exchange, submitted: Submitted) -> Task:
+        task = await self._service.attend(exchange.caller, submitted)
         if task is None or task.status is Status.CANCELED:
             raise Broken()
         if task.status is Status.FAILED:
