@@ -1,5 +1,6 @@
 """Signed links to result files: whoever holds one may read that file until the link's end."""
 
+import asyncio
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ class Links:
         self._secrets: dict[str, hmac.HMAC] = {}  # begun: each signature goes on with a copy
         self._newest = ""
         self._refresh_at = float("-inf")
+        self._reading = asyncio.Lock()
 
     async def sign(self, kid: str, key: str, expires: datetime) -> str:
         """Return the query string that opens `key` until `expires`.
@@ -63,10 +65,10 @@ class Links:
         return urlsafe_b64encode(signing.digest()).rstrip(b"=").decode()
 
     async def _refresh(self) -> None:
-        now = self._clock.steady()
-        if now < self._refresh_at:
-            return
-        self._refresh_at = now + REFRESH
-        live = await self._read()
-        self._secrets = {one.kid: hmac.new(one.bytes, digestmod="sha256") for one in live}
-        self._newest = live[0].kid
+        async with self._reading:  # who comes meanwhile needs what is being read
+            if self._clock.steady() < self._refresh_at:
+                return
+            live = await self._read()
+            self._secrets = {one.kid: hmac.new(one.bytes, digestmod="sha256") for one in live}
+            self._newest = live[0].kid
+            self._refresh_at = self._clock.steady() + REFRESH

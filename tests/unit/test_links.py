@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
@@ -123,3 +124,34 @@ async def test_a_result_whose_secret_is_gone_still_gets_a_link(links: Links) -> 
     query = dict(parse_qsl(await links.sign("long-gone", KEY, END)))
     assert query["OSSAccessKeyId"] == "k1"
     await links.verify(KEY, query)
+
+
+async def test_those_who_ask_while_secrets_are_read_wait_for_them(clock: Hand) -> None:
+    opened = asyncio.Event()
+
+    async def slow() -> Sequence[Secret]:
+        await opened.wait()
+        return [Secret("k1", b"1" * 32)]
+
+    links = Links(slow, clock)
+    asked = [asyncio.create_task(links.sign("k1", KEY, END)) for _ in range(3)]
+    stranger = asyncio.create_task(links.verify(KEY, {"Expires": "1", "OSSAccessKeyId": "no"}))
+    await asyncio.sleep(0)
+    opened.set()
+    assert len({await one for one in asked}) == 1
+    with pytest.raises(Denied):
+        await stranger
+
+
+async def test_a_failed_read_is_not_waited_out(safe: Safe, clock: Hand) -> None:
+    tries = iter((OSError("not now"), None))
+
+    async def shaky() -> Sequence[Secret]:
+        if error := next(tries):
+            raise error
+        return await safe.secrets()
+
+    links = Links(shaky, clock)
+    with pytest.raises(OSError):
+        await links.sign("k1", KEY, END)
+    assert "OSSAccessKeyId=k1" in await links.sign("k1", KEY, END)
