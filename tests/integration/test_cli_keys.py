@@ -115,6 +115,16 @@ def test_a_start_that_was_killed_before_the_ledger_knew_the_key_is_mended(run: R
     assert known(settings, key)
 
 
+def test_a_key_file_that_was_taken_away_is_not_made_again(run: Run) -> None:
+    settings = load()
+    settings.data_dir.mkdir(mode=0o700)
+    asyncio.run(first.prepare(settings))
+    settings.key_path.unlink()
+    asyncio.run(first.prepare(settings))
+    assert not settings.key_path.exists()
+    assert len(run("keys", "list").out.splitlines()) == 2
+
+
 def test_a_revoked_first_key_stays_revoked(run: Run) -> None:
     settings = load()
     settings.data_dir.mkdir(mode=0o700)
