@@ -71,7 +71,6 @@ def serve(
     chosen.check_exposure()
     for recipe in chosen.all_recipes:
         plugins.find_engine(recipe.engine)
-    logs.configure(chosen.log_level, chosen.log_format)
     try:
         chosen.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         presence = Presence(chosen.data_dir)
@@ -80,6 +79,7 @@ def serve(
     except OSError as error:
         reason = error.strerror
         wrong(f"{chosen.data_dir} cannot be used ({reason}): choose another --data-dir.")
+    logs.configure(chosen.log_level, chosen.log_format)
     try:
         raise typer.Exit(_serve(chosen, presence))
     finally:
