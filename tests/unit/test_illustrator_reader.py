@@ -104,7 +104,7 @@ def test_what_is_known_but_not_drawn_is_reported(prompt: str, left_out: tuple[st
     [
         "a bank by the river", "a bat flying over a meadow", "a crane standing in a lake", "a duck on a plate",
         "a seal on the beach", "an orange on a table", "hot dog stand", "a butterfly knife in the grass",
-        "a tree house", "a cat on a roof", "a catfish in a river", "a forest fire", "a paper boat on a lake",
+        "a tree house", "a duck house", "a cat on a roof", "a catfish in a river", "a forest fire", "a paper boat on a lake",
         "a cat statue in a park", "star wars in a desert", "sunflower oil bottle", "a chess rook castle move",
         "热狗店", "牛仔在沙漠", "河马在河里", "虎皮猫", "羊肉店", "天鹅湖芭蕾", "雨伞", "海马在海里", "斑马线",
     ],

@@ -101,7 +101,8 @@ def words(drawing: Drawing, u: float, text: str, accent: str) -> None:
         )
         drawing.write(line)
     rule(drawing, min(h - 14 * u, top + (len(lines) - 0.2) * size * 1.5 + 3 * u), u, accent)
-    facts = f"{settable(drawing.model)[:60]}  ·  {drawing.width} × {drawing.height}  ·  seed {drawing.seed}"
+    extent = f"{drawing.width} × {drawing.height}"
+    facts = f"{settable(drawing.model)[:60]}  ·  {extent}  ·  seed {drawing.seed}"
     drawing.write(
         Line(text=facts, x=w / 2, y=h - 9.2 * u, width=w - 40 * u, height=2.5 * u, colour=accent)
     )

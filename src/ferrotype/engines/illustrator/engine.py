@@ -22,10 +22,13 @@ MARK = "Drawn by Ferrotype"
 
 
 class Illustrator:
-    """Draws on the CPU. `concurrency`: how many jobs one process draws at once."""
+    """Draws on the CPU. `concurrency`: how many jobs one process draws at once.
 
-    def __init__(self, concurrency: int = 1) -> None:
-        self.concurrency = concurrency
+    `quick` films with few pictures, each held longer, for test suites.
+    """
+
+    def __init__(self, concurrency: int = 1, quick: bool = False) -> None:
+        self.concurrency, self.quick = concurrency, quick
 
     async def run(self, job: Job, bench: Bench) -> Sequence[Output]:
         """Draw `job.n` pictures, the i-th with `seed + i`; none are drawn after a stop."""
@@ -33,7 +36,14 @@ class Illustrator:
         if width not in SIDES or height not in SIDES:
             message = f"The illustrator draws sides of 256 to 4096 pixels, not {width}*{height}."
             raise EngineRefusal("InvalidParameter", message)
-        return await asyncio.to_thread(self.draw_all, job, bench)
+        work = self.film if "video" in job.kind or job.kind == "animate" else self.draw_all
+        return await asyncio.to_thread(work, job, bench)
+
+    def film(self, job: Job, bench: Bench) -> list[Output]:
+        """Make the job's film, in this thread."""
+        from ferrotype.engines.illustrator.video import film  # PyAV: only where a film is made
+
+        return film.make(job, bench, TEMPLATES, self.quick)
 
     def draw_all(self, job: Job, bench: Bench) -> list[Output]:
         """Draw or edit one picture after the other, in this thread."""

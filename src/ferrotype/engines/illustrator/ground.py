@@ -28,7 +28,6 @@ class Ground(Struct, frozen=True, kw_only=True):
     horizon: float
     shore: float
     u: float
-    sun: float
     land: str
 
 
@@ -42,7 +41,7 @@ def survey(drawing: Drawing) -> Ground:
     kind = LAND[scene.ground]
     return Ground(
         horizon=horizon, shore=horizon + (h - horizon) * part if wet else horizon,
-        u=min(w, h * 1.25) / 100, sun=w * 0.3, land=kind.get(scene.season) or next(iter(kind.values())),
+        u=min(w, h * 1.25) / 100, land=kind.get(scene.season) or next(iter(kind.values())),
     )  # fmt: skip
 
 

@@ -174,8 +174,8 @@ def climb(
 
 LAYERS = (
     street.behind, bricks, upper_storeys, windows.rooms, window_boxes, windows.stock,
-    windows.fronts, door.entrance, fascia, awning, street.pavement, street.benches, greenery, street.before, street.visitors,
-    street.lamplight,
+    windows.fronts, door.entrance, fascia, awning, street.pavement, street.benches,
+    greenery, street.before, street.visitors, street.lamplight,
 )  # fmt: skip
 
 

@@ -50,14 +50,13 @@ def neighbour(drawing: Drawing, front: Front, side: int, tone: str) -> None:
                 if drawing.ink.lamps > 0.7
                 else stops(ink("#c9dbe4"), ink("#7f99ab"))
             )
+            middle, left = front.y(up + 11), px - 4 * u
+            cross = f"M{px:.1f} {front.y(up + 20):.1f}V{front.y(up):.1f}"
+            cross += f"M{left:.1f} {middle:.1f}h{8 * u:.1f}"
             drawing.put(
                 rect(px - 4.6 * u, front.y(up + 20.6), 9.2 * u, 21.2 * u, ink("#f3ebdc"), 0.3 * u),
                 rect(px - 4 * u, front.y(up + 20), 8 * u, 20 * u, drawing.linear(glass)),
-                stroke(
-                    f"M{px:.1f} {front.y(up + 20):.1f}V{front.y(up):.1f}M{px - 4 * u:.1f} {front.y(up + 11):.1f}h{8 * u:.1f}",
-                    ink("#f3ebdc"),
-                    0.7 * u,
-                ),
+                stroke(cross, ink("#f3ebdc"), 0.7 * u),
             )
 
 
