@@ -262,11 +262,13 @@ class IntakeTests(LedgerTests):
         async with self.open_ledger(folder, short) as ledger:
             (first,) = await ledger.secrets()
             second = await ledger.rotate_secret()
-            await ledger.set_clock_offset(990)
+            await ledger.set_clock_offset(995)
             assert await ledger.secrets() == [second, first]
             third = await ledger.rotate_secret()
             assert await ledger.secrets() == [third, second, first]
-            await ledger.set_clock_offset(1_001)
+            await ledger.set_clock_offset(1_002)
+            assert first not in await ledger.secrets()
+            await ledger.set_clock_offset(1_010)
             assert await ledger.secrets() == [third]
 
     async def test_counts_and_workers(self, ledger: FullLedger, account: str, worker: str) -> None:

@@ -230,6 +230,30 @@ class LaneTests(LedgerTests):
         await ledger.admit_due()
         assert len(await claim_all(ledger, worker)) == 5
 
+    async def test_what_runs_counts_under_a_new_cap(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        for _ in range(5):
+            await ledger.add(new_task(account))
+        claims = [await must_claim(ledger, worker) for _ in range(3)]
+        await ledger.set_cap(account, None, 2)
+        await ledger.admit_due()
+        await ledger.settle(claims[0].lease, DONE)
+        assert await claim_all(ledger, worker) == []
+        await ledger.settle(claims[1].lease, DONE)
+        assert len(await claim_all(ledger, worker)) == 1
+
+    async def test_a_cap_that_went_leaves_no_slot_taken(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        for cap in (2, None, 2):
+            await ledger.set_cap(account, None, cap)
+            await ledger.admit_due()
+            if cap and not await ledger.counts():
+                for _ in range(3):
+                    await ledger.add(new_task(account))
+        assert len(await claim_all(ledger, worker)) == 2
+
     async def test_a_cap_of_none_holds_everything(
         self, ledger: FullLedger, account: str, worker: str
     ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Collection, Mapping
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -220,7 +221,7 @@ class SqliteWork:
 
     def _succeed(self, lease: Lease, result: Result, batch: Batch) -> Task:
         conn = batch.conn
-        holder = {"attempt": lease.attempt, "worker": lease.worker}
+        holder: dict[str, Any] = {"attempt": lease.attempt, "worker": lease.worker}
         try:
             moved = moves.apply(batch, Move.SUCCEED, lease.task, Who.WORKER, **holder)
         except Conflict:
