@@ -107,7 +107,8 @@ class Service:
             refusal=checked.refusal,
         )
         added = await self._intake.add(new)
-        metrics.creates(model).inc()
+        if added.fresh:
+            metrics.creates(model).inc()
         return Submitted(added.task_id, recipe.served_by, added.fresh)
 
     async def _has_space(self) -> bool:
@@ -204,8 +205,9 @@ class Service:
                 if task is None or task.ended:
                     return task
                 await ear.wait(max(0.0, renew_at - self._clock.steady()))
-                if submitted.fresh and self._clock.steady() >= renew_at:
-                    await self._intake.attend(task_id, self._options.attended_for)
+                if self._clock.steady() >= renew_at:
+                    if submitted.fresh:
+                        await self._intake.attend(task_id, self._options.attended_for)
                     renew_at = self._clock.steady() + self._options.renew_every
 
     async def _stop(self, caller: Key, task_id: str) -> None:

@@ -12,7 +12,7 @@ from house import MODEL, ORDER, T2I, House, house, listening
 
 from ferrotype.ports.ledger import Claim
 from ferrotype.service import Options
-from ferrotype.task import Status
+from ferrotype.task import Status, Task
 
 
 @pytest.fixture
@@ -91,6 +91,30 @@ async def test_a_task_stays_attended_while_its_caller_waits(home: House) -> None
     assert await home.ledger.abandon() == 0
     await home.succeed(claim)
     assert (await calling).status_code == 200
+
+
+async def test_who_joins_a_call_by_its_idempotency_key_waits_without_asking_on_and_on(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    get = home.ledger.get
+
+    async def count(account: str, task_id: str) -> Task | None:
+        nonlocal looks
+        looks += 1
+        return await get(account, task_id)
+
+    async def join() -> httpx.Response:
+        async with home.client(timeout=30) as client:
+            return await client.post(T2I, json=ORDER, headers={"Idempotency-Key": "k"})
+
+    monkeypatch.setattr(home.ledger, "get", count)
+    calls = [asyncio.create_task(join()) for _ in range(2)]
+    claim = await claimed(home)
+    await asyncio.sleep(0.5)  # ten times `renew_every`
+    assert looks < 100
+    await home.succeed(claim)
+    assert [(await one).status_code for one in calls] == [200, 200]
 
 
 async def test_nobody_queues_for_a_seat(home: House) -> None:
