@@ -56,6 +56,7 @@ class Janitor:
         self._clock = clock
         self._options = options
         self._due: dict[str, float] = {}
+        self._begun = clock.steady()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Do what is due, twice a second, until the event is set."""
@@ -86,7 +87,7 @@ class Janitor:
         return (
             Chore("admit_due", 1, upkeep.admit_due),
             Chore("abandon", 1, upkeep.abandon),
-            Chore("unserved", 5, lambda: upkeep.end_unserved(options.unserved_after)),
+            Chore("unserved", 5, self._end_unserved),
             Chore("overdue", 5, lambda: upkeep.end_overdue(options.deadlines, options.deadline)),
             Chore("expire", 1, self._expire),
             Chore("checkpoint", 5, upkeep.checkpoint),
@@ -107,6 +108,15 @@ class Janitor:
     async def _reap(self) -> None:
         for worker in await self._upkeep.reap():
             _log.warning("worker dead", action="janitor.reap", worker=worker)
+
+    async def _end_unserved(self) -> None:
+        """End what nobody served for long, once we have looked on for as long.
+
+        After a night when all was off, the workers come back as we do: a moment later.
+        """
+        after = self._options.unserved_after
+        if self._clock.steady() - self._begun >= after:
+            await self._upkeep.end_unserved(after)
 
     async def _expire(self) -> None:
         """Remove expired tasks: first their files, then their rows."""

@@ -95,7 +95,7 @@ class House:
         self.clock = Clock()
         self.upkeep = Upkeep()
         self.store = Store(self.upkeep)
-        options = Options(retention=retention)
+        options = Options(retention=retention, unserved_after=30.0)
         self.janitor = Janitor(self.upkeep, self.store, self.clock, options)  # type: ignore[arg-type]
 
     async def rounds(self, seconds: int) -> list[str]:
@@ -108,7 +108,9 @@ class House:
 
 
 async def test_the_leader_does_each_chore_at_its_pace() -> None:
-    asked = await House().rounds(60)
+    house = House()
+    await house.rounds(60)  # so that it has looked on for long enough
+    asked = await house.rounds(60)
     counts = {name: asked.count(name) for name in sorted(set(asked))}
     assert counts == {
         "abandon": 60,
@@ -120,6 +122,12 @@ async def test_the_leader_does_each_chore_at_its_pace() -> None:
         "lead": 60,
         "reap": 60,
     }
+
+
+async def test_nothing_is_unserved_before_the_janitor_has_looked_on_for_as_long() -> None:
+    house = House()
+    assert "end_unserved" not in await house.rounds(30)
+    assert "end_unserved" in await house.rounds(10)
 
 
 async def test_all_others_look_for_the_dead_alone() -> None:
