@@ -226,6 +226,12 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
     assert list((tmp_path / "data" / "workers").iterdir()) == []
 
 
+def test_ctrl_c_on_a_terminal_reaches_the_processes_once(local: LocalServer) -> None:
+    for name in ("api", "worker"):
+        pid = child(local, name).pid
+        assert os.getpgid(pid) == pid  # not in the terminal's foreground group: `serve` tells it
+
+
 def test_a_killed_api_only_delays_its_callers(caller: Caller, local: LocalServer) -> None:
     client = caller(local.url, "sk-anyone")
     task = client.task()
