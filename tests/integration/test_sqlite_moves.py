@@ -14,7 +14,7 @@ from sqlite_house import SilentBell, opened
 
 from ferrotype.conformance.ledger_base import DONE, MODEL, card, must_claim, new_task
 from ferrotype.errors import AllocationQuotaExceeded, Conflict
-from ferrotype.ledgers.sqlite import Limits, SqliteLedger, store, upkeep
+from ferrotype.ledgers.sqlite import Limits, SqliteLedger, caps, store, upkeep
 from ferrotype.ledgers.sqlite.writer import Batch
 from ferrotype.task import RULES, Move, Status, Who
 
@@ -102,6 +102,21 @@ async def test_an_account_may_have_a_limit_of_its_own(tmp_path: Path) -> None:
                 await ledger.add(new_task(account))
             with pytest.raises(AllocationQuotaExceeded):
                 await ledger.add(new_task(account))
+
+
+async def test_a_changed_cap_reaches_every_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caps, "CHUNK", 2)
+    async with opened(tmp_path) as ledger:
+        account = await ledger.make_account("someone")
+        await ledger.enrol(card("one"))
+        for _ in range(9):
+            await ledger.add(new_task(account))
+        await ledger.set_cap(account, None, 1)
+        await ledger.admit_due()
+        await must_claim(ledger, "one")
+        assert await ledger.claim("one", [MODEL]) is None
 
 
 async def test_an_expired_key_opens_nothing(tmp_path: Path) -> None:

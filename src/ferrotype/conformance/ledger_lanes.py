@@ -254,6 +254,24 @@ class LaneTests(LedgerTests):
                     await ledger.add(new_task(account))
         assert len(await claim_all(ledger, worker)) == 2
 
+    async def test_a_lower_cap_holds_back_what_was_ready(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.set_cap(account, None, 3)
+        for _ in range(5):
+            await ledger.add(new_task(account))
+        await ledger.set_cap(account, None, 1)
+        await ledger.admit_due()
+        assert len(await claim_all(ledger, worker)) == 1
+
+    async def test_a_new_cap_shortens_no_delay(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.add(new_task(account, delay=30.0))
+        await ledger.set_cap(account, None, 1)
+        await ledger.admit_due()
+        assert await claim_all(ledger, worker) == []
+
     async def test_a_cap_of_none_holds_everything(
         self, ledger: FullLedger, account: str, worker: str
     ) -> None:
