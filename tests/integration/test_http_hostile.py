@@ -137,3 +137,31 @@ async def test_bodies_on_their_way_share_one_room(tmp_path: Path) -> None:
             writer.close()
         opening = opening.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
         assert statuses(await say(port, opening + body)) == [200]
+
+
+async def test_idle_connections_leave_room_for_our_own_files(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = head("GET /healthz HTTP/1.1")
+    async with listening(home.face) as port:
+        monkeypatch.setattr("resource.getrlimit", lambda _: (16, 16))
+        streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]
+        for _, writer in streams:
+            writer.write(ask)
+        for reader, _ in streams:
+            assert await asyncio.wait_for(reader.readline(), 10) == b"HTTP/1.1 200 OK\r\n"
+        assert await is_refused(port)
+        streams.pop()[1].close()
+        async with asyncio.timeout(10):
+            while await is_refused(port):
+                await asyncio.sleep(0.05)
+        for _, writer in streams:
+            writer.close()
+
+
+async def is_refused(port: int) -> bool:
+    """Tell whether the server closes a connection without a word."""
+    try:
+        return await say(port, head("GET /healthz HTTP/1.1", "Connection: close")) == b""
+    except ConnectionError:
+        return True

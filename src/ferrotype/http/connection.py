@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import resource
 from functools import partial
 from typing import Any
 
@@ -45,8 +46,14 @@ class Connection(HttpToolsProtocol):
     _declining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock."""
+        """Start the clock; but hang up at once when only the process's own files still have room.
+
+        Connections may have three of four descriptors; the rest is for results and the ledger.
+        """
         super().connection_made(transport)
+        if len(self.connections) > resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4:
+            transport.abort()
+            return
         self._wait_at_most(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,6 +1,7 @@
 """Serves an ASGI application on sockets that somebody else bound."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp
 from ferrotype.http.connection import Connection
 
 KEEP_ALIVE = 75  # seconds: pools of the official clients keep a connection for 60
+MOST_DESCRIPTORS = 65_536
 
 
 class _Server(uvicorn.Server):
@@ -28,6 +30,7 @@ async def serve(
 
     What still runs after that is cancelled. Closes the sockets. Run it on uvloop for its speed.
     """
+    _take_descriptors()
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -52,3 +55,14 @@ async def serve(
         await server.serve(list(sockets))
     finally:
         heeding.cancel()
+
+
+def _take_descriptors() -> None:
+    """Let this process have as many open connections and files as the system grants, and it needs.
+
+    The usual soft limit, 1024, is a few clients' connection pools.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    granted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    if soft < (wanted := min(granted, MOST_DESCRIPTORS)):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
