@@ -241,6 +241,27 @@ async def test_an_engine_that_ends_before_it_is_ready(make: Make) -> None:
     assert not died.value.alone
 
 
+async def test_a_start_that_was_given_up_is_waited_for_by_the_next(
+    make: Make, tmp_path: Path
+) -> None:
+    tells = """
+    time.sleep(1.0)
+    say(type="hello", concurrency=3)
+    hear()
+    say(type="done", task="t", outputs=[])
+    time.sleep(60)
+    """
+    room = make(tells=tells)
+    starting = asyncio.create_task(room.start())
+    await until(lambda: room.pid is not None)
+    pid = room.pid
+    starting.cancel()
+    await asyncio.wait({starting})
+    await room.start()
+    assert (room.pid, room.concurrency) == (pid, 3)
+    await room.run(job(tmp_path, "a cat"), ignore, no_note)
+
+
 async def test_an_engine_that_is_never_ready(make: Make) -> None:
     room = make(tells="time.sleep(60)", ready_within=0.3)
     with pytest.raises(EngineDied, match="not ready within"):

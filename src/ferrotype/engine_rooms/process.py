@@ -67,7 +67,7 @@ class ProcessRoom:
         self._starting = asyncio.Lock()
         self._child: Child | None = None
         self._attending: asyncio.Task[None] | None = None
-        self._ready: asyncio.Future[int] | None = None
+        self._ready: asyncio.Future[None] | None = None
         self._concurrency = 1
         self._seats: dict[str, Seat] = {}
         self._culprit: str | None = None
@@ -86,13 +86,16 @@ class ProcessRoom:
         return self._child.pid if self._child else None
 
     async def start(self) -> None:
-        """Start the process and wait until it is ready for jobs. Raises `EngineDied`."""
+        """Start the process and wait until it is ready for jobs. Raises `EngineDied`.
+
+        One that is on its way, though whoever started it went away meanwhile, is waited for too.
+        """
         async with self._starting:
-            if self._child is not None and self._child.verdict is None:
-                return
-            if self._attending is not None:
-                await asyncio.wait({self._attending})
-            await self._open()
+            if self._child is None or self._child.verdict is not None:
+                if self._attending is not None:
+                    await asyncio.wait({self._attending})
+                await self._open()
+            await self._hear_hello()
 
     async def run(
         self,
@@ -150,19 +153,25 @@ class ProcessRoom:
                 f"the engine process could not be started: {error}", alone=False
             ) from error
         self._child, self._culprit, self._heard_at = child, None, _now()
-        ready = self._ready = asyncio.get_running_loop().create_future()
-        self._attending = asyncio.create_task(self._attend(child, ready))
+        self._ready = asyncio.get_running_loop().create_future()
+        self._attending = asyncio.create_task(self._attend(child, self._ready))
         await child.send(frames.Setup(self._recipe.options))
+
+    async def _hear_hello(self) -> None:
+        child, ready, attending = self._child, self._ready, self._attending
+        assert ready is not None
+        assert attending is not None
         try:
             async with asyncio.timeout(self._ready_within):
-                self._concurrency = await asyncio.shield(ready)
+                await asyncio.shield(ready)
         except TimeoutError:
-            child.condemn(f"the engine was not ready within {self._ready_within:g} s")
-            await asyncio.wait({self._attending})
-            raise EngineDied(child.verdict or "", alone=False) from None
-        self._log.info("ready", action="engine.start", pid=child.pid, at_once=self._concurrency)
+            why = f"the engine was not ready within {self._ready_within:g} s"
+            if child is not None:
+                child.condemn(why)
+            await asyncio.wait({attending})
+            raise EngineDied(why, alone=False) from None
 
-    async def _attend(self, child: Child, ready: asyncio.Future[int]) -> None:
+    async def _attend(self, child: Child, ready: asyncio.Future[None]) -> None:
         """Listen to a child until its end, then tell everybody who waits for it."""
         watching = asyncio.create_task(self._watch(child))
         try:
@@ -192,7 +201,9 @@ class ProcessRoom:
             case frames.Hello(concurrency):
                 if self._ready is None or self._ready.done():
                     raise frames.BrokenFrame("the engine host said hello twice")
-                self._ready.set_result(concurrency)
+                self._concurrency = concurrency
+                self._ready.set_result(None)
+                self._log.info("ready", action="engine.start", pid=child.pid, at_once=concurrency)
             case frames.Unmade(why):
                 self._condemn(child, why)
             case frames.Progress(task, fraction):
