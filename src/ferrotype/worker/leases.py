@@ -32,14 +32,22 @@ class Leases:
 
     @contextmanager
     def held(self, attempt: Attempt) -> Iterator[None]:
-        """Renew an attempt's lease meanwhile."""
-        self._held[attempt.lease.task] = attempt
+        """Renew an attempt's lease meanwhile.
+
+        Its task's last attempt may be here still, clearing up, or unaware that its task was taken
+        away: whoever claims a task has ended every lease on it before.
+        """
+        task = attempt.lease.task
+        if former := self._held.get(task):
+            former.interrupt(Fate.LOST)
+        self._held[task] = attempt
         if self._fate is not None:
             attempt.interrupt(self._fate)
         try:
             yield
         finally:
-            del self._held[attempt.lease.task]
+            if self._held.get(task) is attempt:
+                del self._held[task]
 
     def end_all(self, fate: Fate) -> None:
         """Interrupt every attempt, and every one that is still to come."""
