@@ -123,6 +123,16 @@ async def test_the_socket_of_a_dead_process_is_removed(place: Path) -> None:
     assert not own.exists()
 
 
+async def test_who_joins_later_is_rung_too(place: Path) -> None:
+    async with UnixBell.open(place, run_dir=place) as bell:
+        for _ in range(2):
+            bell.ring({"a"})
+            await asyncio.sleep(0.1)  # the folder is known by now, and not read again
+        with peer(place) as late:
+            bell.ring({"a"})
+            assert drain(late) == ["a"]
+
+
 async def test_rings_go_on_when_a_cleaner_took_the_folder(place: Path) -> None:
     async with (
         UnixBell.open(place, run_dir=place) as bell,

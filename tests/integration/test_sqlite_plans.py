@@ -26,6 +26,7 @@ QUERIES = {
     "running": upkeep.RUNNING,
     "expired": upkeep.EXPIRED,
     "forget": upkeep.FORGET,
+    "list": f"SELECT t.id FROM task t WHERE {intake._MATCHES} ORDER BY t.submit_at DESC, t.n DESC",
     **MOVES,
 }
 NAMES = {name[1:] for sql in QUERIES.values() for name in re.findall(r":\w+", sql)}
@@ -62,3 +63,15 @@ async def test_the_next_task_is_one_step_into_an_index(conn: sqlite3.Connection)
     steps = [row[3] for row in conn.execute(time)]
     assert any("SEARCH task USING INDEX clock" in step for step in steps), steps
     assert any("SEARCH account USING COVERING INDEX account_finish" in step for step in steps)
+
+
+async def test_a_list_and_a_forgotten_key_are_found_by_their_indexes(
+    conn: sqlite3.Connection,
+) -> None:
+    given = dict.fromkeys(NAMES)
+    steps = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {QUERIES['list']}", given)]
+    assert len(steps) == 1
+    assert steps[0].startswith("SEARCH t USING INDEX listing (account=? AND submit_at>")
+    forget = "EXPLAIN QUERY PLAN DELETE FROM idempotency WHERE n = ?"
+    steps = [row[3] for row in conn.execute(forget, (1,))]
+    assert any("INDEX idempotency_of" in step for step in steps), steps
