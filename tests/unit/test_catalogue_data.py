@@ -51,12 +51,6 @@ def test_the_docs_command_writes_every_page(tmp_path: Path) -> None:
     assert main(["what"]) == 2
 
 
-def test_keys_of_task_lists() -> None:
-    assert CATALOGUE.models["wanx2.1-t2i-turbo"].unique_key("text2image/image-synthesis") == (
-        "apikey:v1:aigc:text2image:image-synthesis:wanx2.1-t2i-turbo"
-    )
-
-
 HEAD = """
 [common]
 kind = "text-to-image"

@@ -133,7 +133,7 @@ def test_create_and_unknown_say_two_things_alone() -> None:
 
 def test_list_is_flat_and_in_epoch_milliseconds() -> None:
     page = Page(11, (Listed(ENDED, "r1"), Listed(BASE, "r2")))
-    written = json.loads(wire.listed("r", page, 1, 10, region="x", unique=["u1", "u2"]))
+    written = json.loads(wire.listed("r", page, 1, 10, region="x"))
     first, second = written.pop("data")
     assert written == {
         "total": 11,
@@ -154,7 +154,7 @@ def test_list_is_flat_and_in_epoch_milliseconds() -> None:
         "request_id": "r1",
         "status": "RUNNING",
         "task_id": BASE.id,
-        "user_api_unique_key": "u1",
+        "user_api_unique_key": "apikey:v1:aigc:text2image:image-synthesis:m",
     }
     assert "start_time" not in second
     assert "end_time" not in second

@@ -96,10 +96,6 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         extended = order.fields.get("prompt_extend", False)
         return {name: order.prompt for name in self.prompts if name == "orig_prompt" or extended}
 
-    def unique_key(self, route: str) -> str:
-        """Return the `user_api_unique_key` of task lists and events."""
-        return f"apikey:v1:aigc:{route.replace('/', ':')}:{self.name}"
-
 
 def _measure(what: Measure, order: Order, made: Sequence[Produced]) -> int | float | str:
     width, height = (made[0].width, made[0].height) if made else order.size

@@ -177,14 +177,12 @@ def queried(request_id: str, task: Task, urls: Sequence[str], *, metrics: bool) 
     return _encode(answer)
 
 
-def listed(
-    request_id: str, page: Page, number: int, size: int, *, region: str, unique: Sequence[str]
-) -> bytes:
-    """Write a page of tasks; `unique` has each row's `user_api_unique_key`."""
+def listed(request_id: str, page: Page, number: int, size: int, *, region: str) -> bytes:
+    """Write a page of tasks."""
     return _encode(
         {
             "total": page.total,
-            "data": [_row(row, region, key) for row, key in zip(page.rows, unique, strict=True)],
+            "data": [_row(row, region) for row in page.rows],
             "total_page": -(-page.total // size),
             "page_no": number,
             "page_size": size,
@@ -193,7 +191,7 @@ def listed(
     )
 
 
-def _row(row: Listed, region: str, unique: str) -> dict[str, Any]:
+def _row(row: Listed, region: str) -> dict[str, Any]:
     task = row.task
     said = {
         "api_key_id": task.key,
@@ -205,7 +203,7 @@ def _row(row: Listed, region: str, unique: str) -> dict[str, Any]:
         "request_id": row.request_id,
         "status": shown_status(task),
         "task_id": task.id,
-        "user_api_unique_key": unique,
+        "user_api_unique_key": f"apikey:v1:aigc:{task.route.replace('/', ':')}:{task.model}",
     }
     if task.first_claim_at:
         said["start_time"] = _millis(task.first_claim_at)

@@ -65,13 +65,7 @@ class Tasks:
         query = wire.read_list(asked)
         page = await self._service.list(exchange.caller, query) if query else Page(0, ())
         number, size = wire.read_page(asked)
-        unique = [
-            f"apikey:v1:aigc:{row.task.route.replace('/', ':')}:{row.task.model}"
-            for row in page.rows
-        ]
-        body = wire.listed(
-            exchange.request_id, page, number, size, region=self._region, unique=unique
-        )
+        body = wire.listed(exchange.request_id, page, number, size, region=self._region)
         await exchange.reply(200, body, (), TASK_TYPE)
 
     async def cancel(self, exchange: Exchange) -> None:
