@@ -366,6 +366,19 @@ async def test_inputs_are_fetched_by_role(tmp_path: Path) -> None:
         assert task.faults == 0
 
 
+async def test_an_input_that_is_slow_to_come_keeps_no_engine_waiting(tmp_path: Path) -> None:
+    async with workplace(tmp_path) as place:
+        place.fetcher.arrived.clear()
+        place.start()
+        slow = [await place.add("a cat", **WITH_INPUT) for _ in range(3)]
+        for task in slow:
+            await place.running(task)
+        assert (await place.run("a dog")).status is Status.SUCCEEDED
+        place.fetcher.arrived.set()
+        for task in slow:
+            assert (await place.ended(task)).status is Status.SUCCEEDED
+
+
 async def test_our_own_mistake_is_one_tasks_fault_and_told_with_its_traceback(
     tmp_path: Path,
 ) -> None:

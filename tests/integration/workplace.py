@@ -41,9 +41,12 @@ class NoFetcher:
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.asked: list[tuple[str, str]] = []
+        self.arrived = asyncio.Event()
+        self.arrived.set()
 
     async def fetch(self, url: str, into: Path, name: str, rule: FileRule) -> File:
         self.asked.append((url, name))
+        await self.arrived.wait()
         if self.error is not None:
             raise self.error
         return File(path=str(into / f"{name}.png"), type="image/png", width=1, height=1)

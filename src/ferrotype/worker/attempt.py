@@ -120,7 +120,10 @@ class Attempt:
 
     async def _make(self) -> Ending:
         folder = self._tools.workshop.bench(self.lease)
-        job = self._job(folder, await self._fetch(folder))
+        inputs: dict[str, list[File]] = {}
+        if self._claim.order.inputs:  # they may take long: an engine need not wait for them
+            inputs = await self._seat.lend(self._fetch(folder))
+        job = self._job(folder, inputs)
         outputs = await self._run(job)
         self._seat.leave()
         limit = self._tools.options.max_output

@@ -1,7 +1,12 @@
 """The seats of a station: how many jobs may be with its engine, and which must be alone there."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+AWAY = 32  # jobs of a station that may wait for their inputs without a seat
 
 
 class Seats:
@@ -15,7 +20,13 @@ class Seats:
         self._concurrency = concurrency
         self._taken = 0
         self._singles = 0  # jobs that are still to run alone
+        self._away = 0
         self._changed = asyncio.Event()
+
+    @property
+    def free(self) -> bool:
+        """True while another job may go in."""
+        return self._taken < (1 if self._singles else self._concurrency())
 
     @property
     def empty(self) -> bool:
@@ -24,14 +35,13 @@ class Seats:
 
     async def one_free(self) -> None:
         """Wait until another job may go in."""
-        while self._taken >= (1 if self._singles else self._concurrency()):
+        while not self.free:
             self._changed.clear()
             await self._changed.wait()
 
-    def take(self, *, alone: bool = False) -> "Seat":
-        """Take a seat, for a job that must be `alone` or any other."""
+    def take(self) -> "Seat":
+        """Take a seat."""
         self._taken += 1
-        self._singles += alone
         return Seat(self, single=self._singles > 0)
 
     def give_back(self, *, single: bool) -> None:
@@ -39,6 +49,26 @@ class Seats:
         self._taken -= 1
         self._singles -= single
         self._changed.set()
+
+    async def lend(self, work: Awaitable[T], *, single: bool) -> T:
+        """Free a seat until some work elsewhere is done, then take one again.
+
+        No more than `AWAY` are lent at a time: who comes back must not wait in too long a line.
+        """
+        if self._away >= AWAY:
+            return await work
+        self._away += 1
+        self.give_back(single=single)
+        try:
+            done = await work
+            while not self.free or (single and self._taken):
+                self._changed.clear()
+                await self._changed.wait()
+            return done
+        finally:
+            self._away -= 1
+            self._taken += 1
+            self._singles += single
 
     def mind_one(self) -> None:
         """Have one more of the next jobs run alone."""
@@ -56,6 +86,15 @@ class Seat:
     def share_blame(self) -> None:
         """Say that this job was in a crash with others: it is to run alone next."""
         self._seats.mind_one()
+
+    def stay_alone(self) -> None:
+        """Say that no other job may be in the room with this one."""
+        self._seats.mind_one()
+        self._single = True
+
+    async def lend(self, work: Awaitable[T]) -> T:
+        """Let others have the seat until the work is done; then have it again."""
+        return await self._seats.lend(work, single=self._single)
 
     def leave(self) -> None:
         """Free the seat, unless that was done."""

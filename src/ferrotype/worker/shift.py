@@ -13,7 +13,7 @@ from ferrotype.ports.ledger import Claim
 from ferrotype.task import LONELY_AFTER
 from ferrotype.worker.attempt import Attempt
 from ferrotype.worker.leases import Leases
-from ferrotype.worker.seats import Seats
+from ferrotype.worker.seats import Seat, Seats
 from ferrotype.worker.station import Station
 from ferrotype.worker.toolbox import Toolbox
 
@@ -64,12 +64,15 @@ class Shift:
 
     async def _serve_one(self, ear: Ear) -> None:
         await self._unless_closed(self._ready())
-        if self._closed.is_set():
+        if self._closed.is_set() or not self._seats.free:  # one came back to its seat
             return
-        claim = await self._claim()
+        empty = self._seats.empty
+        seat = self._seats.take()
+        claim = await self._claim(alone=empty)
         if claim is not None:
-            self._begin(claim)
+            self._begin(claim, seat)
         else:
+            seat.leave()
             await self._unless_closed(ear.wait(await self._rest()))
 
     async def _ready(self) -> None:
@@ -96,12 +99,10 @@ class Shift:
             await self._tools.work.announce(self._worker, self._station.models)
             self._announced = True
 
-    async def _claim(self) -> Claim | None:
+    async def _claim(self, *, alone: bool) -> Claim | None:
         try:
             async with asyncio.timeout(self._tools.options.lapse):
-                return await self._tools.work.claim(
-                    self._worker, self._station.models, alone=self._seats.empty
-                )
+                return await self._tools.work.claim(self._worker, self._station.models, alone=alone)
         except Exception as error:
             _log.warning("no claim", action="worker.claim", error=repr(error))
             return None
@@ -116,8 +117,9 @@ class Shift:
         poll = self._tools.options.poll
         return poll if due is None else min(due, poll)
 
-    def _begin(self, claim: Claim) -> None:
-        seat = self._seats.take(alone=claim.lease.attempt > LONELY_AFTER)
+    def _begin(self, claim: Claim, seat: Seat) -> None:
+        if claim.lease.attempt > LONELY_AFTER:
+            seat.stay_alone()
         attempt = Attempt(claim, self._station, seat, self._tools)
         doing = asyncio.create_task(self._see_through(attempt))
         self._attempts.add(doing)
