@@ -25,11 +25,12 @@ _MAX_ANSWER = 64 << 10
 
 @dataclass(frozen=True, slots=True)
 class MediaLimits:
-    """How much one file may cost. Bytes and seconds."""
+    """How much one file may cost, in bytes and seconds, and how many are opened at once."""
 
     seconds: float = 20.0
     memory: int = 1 << 30
     file: int = 256 << 20
+    at_once: int = 2
 
 
 class MediaProcess:
@@ -37,6 +38,7 @@ class MediaProcess:
 
     def __init__(self, limits: MediaLimits | None = None) -> None:
         self._limits = limits or MediaLimits()
+        self._room = asyncio.Semaphore(self._limits.at_once)
 
     async def convert(self, source: Path, target: Path, rule: FileRule) -> File:
         """Decode a picture from outside and write it anew as the PNG file `target`.
@@ -45,7 +47,8 @@ class MediaProcess:
         machine cannot guard a media process, or `Broken`.
         """
         try:
-            answer = await self._ask(source, target, rule)
+            async with self._room:
+                answer = await self._ask(source, target, rule)
             if answer.guard is None:
                 log.error("inputs refused: no network guard", action="media")
                 raise InputDownloadFailed(
