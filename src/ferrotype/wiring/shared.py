@@ -39,11 +39,12 @@ def load_catalogue(settings: Settings) -> Catalogue:
 
 
 def make_janitor(settings: Settings, upkeep: SqliteLedger, store: LocalStore) -> Janitor:
-    """Return the janitor of one process."""
-    deadlines = {recipe.model: recipe.deadline for recipe in settings.all_recipes}
+    """Return the janitor of one process. Nothing is late that only waits for its latency."""
+    waits = settings.latency
+    deadlines = {recipe.model: recipe.deadline + waits for recipe in settings.all_recipes}
     options = Options(
         unserved_after=settings.unserved_after,
-        deadline=deadlines.pop("*", Options().deadline),
+        deadline=deadlines.pop("*", Options().deadline + waits),
         deadlines=deadlines,
         retention=settings.retention,
     )
