@@ -166,6 +166,24 @@ def test_what_is_safe_may_listen() -> None:
     load({**open_door, "yes_anyone": "1"}, environ={}).check_exposure()
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"host": "0.0.0.0", "allowed_hosts": "pictures"},
+        {"public_url": "https://pictures.example"},
+        {"allowed_hosts": "localhost,pictures.example"},
+        {"trusted_proxies": "127.0.0.1"},
+    ],
+)
+def test_a_service_that_others_reach_by_a_proxy_is_not_private(flags: dict[str, object]) -> None:
+    assert not load(flags, environ={}).private
+
+
+def test_a_service_for_its_own_machine_is_private() -> None:
+    assert load(environ={}).private
+    assert load({"public_url": "http://localhost:9"}, environ={}).private
+
+
 def test_a_child_process_sees_the_same_settings() -> None:
     write('port = 7\n[recipes."*"]\nengine = "echo"')
     flags = {

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
 
 from ferrotype.ports.engine_room import Recipe
 from ferrotype.settings.recipes import recipe_for_all
@@ -170,7 +171,11 @@ class Settings:
     ] = field(default_factory=default_slots)
     fetch_allow_hosts: Annotated[
         tuple[str, ...],
-        About("Hosts that inputs may be fetched from although they are private.", names),
+        About(
+            "Hosts that inputs may be fetched from although they are private. A service that "
+            "only its own machine can call fetches from loopback too.",
+            names,
+        ),
     ] = ()
     log_level: Annotated[
         str, About("Least level that is logged.", one_of("debug", "info", "warning", "error"))
@@ -216,6 +221,17 @@ class Settings:
             return self.recipes
         engine = self.engine or (None if self.recipes else "illustrator")
         return (*self.recipes, recipe_for_all(engine)) if engine else self.recipes
+
+    @property
+    def private(self) -> bool:
+        """True when only programs of this machine call: no proxy, no name of ours beyond it."""
+        url = urlsplit(self.public_url) if self.public_url else None
+        return (
+            is_loopback(self.host)
+            and (url is None or is_loopback(url.hostname or ""))
+            and all(is_loopback(name) for name in self.allowed_hosts)
+            and not self.trusted_proxies
+        )
 
     def check_exposure(self) -> None:
         """Refuse to listen where strangers could come in unasked. Raises `SettingsError`."""

@@ -13,7 +13,7 @@ from ferrotype.fetchers.media_process import MediaProcess
 from ferrotype.janitor import Janitor
 from ferrotype.media_stores.local import LocalStore
 from ferrotype.ports.engine_room import Recipe
-from ferrotype.settings import Settings, SettingsError, is_loopback
+from ferrotype.settings import Settings, SettingsError
 from ferrotype.wiring.ledger import open_both
 from ferrotype.wiring.shared import SystemClock, load_catalogue, make_janitor
 from ferrotype.worker import Options, Station, Toolbox, Worker, Workshop
@@ -66,10 +66,9 @@ def _slots(settings: Settings, recipe: Recipe) -> int:
 
 
 def make_fetcher(settings: Settings) -> GuardedFetcher:
-    """Return the way in for callers' files. Only a server for loopback looks at loopback."""
-    loopback = is_loopback(settings.host)
+    """Return the way in for callers' files. Loopback is for callers who are there themselves."""
     try:
-        guard = Guard(allow_loopback=loopback, allow=settings.fetch_allow_hosts)
+        guard = Guard(allow_loopback=settings.private, allow=settings.fetch_allow_hosts)
     except ValueError as error:
         raise SettingsError(f"FETCH_ALLOW_HOSTS: {error}.") from None
     return GuardedFetcher(Downloader(guard), MediaProcess())
