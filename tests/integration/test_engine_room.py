@@ -107,6 +107,31 @@ async def test_an_exception_leaves_the_process_alone(make: Make, tmp_path: Path)
     assert room.pid == pid
 
 
+@pytest.mark.parametrize("answer", ["None", '["0.png"]', "job"])
+async def test_an_engine_that_returns_no_outputs_is_told_so_at_once(
+    answer: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "sloppy.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        from ferrotype import plugins
+        from ferrotype.engine_host.__main__ import main
+
+        class Sloppy:
+            concurrency = 1
+            async def run(self, job, bench):
+                return {answer}
+
+        plugins.load_engine = lambda name: lambda **options: Sloppy()
+        main()
+        """)
+    )
+    room = ProcessRoom(recipe(), tmp_path / "room", host=(sys.executable, str(script)))
+    with pytest.raises(EngineDied, match="TypeError"):
+        await asyncio.wait_for(room.run(job(tmp_path, "a cat"), ignore, no_note), 20)
+    await room.close()
+
+
 async def test_after_a_crash_the_next_job_gets_a_new_process(make: Make, tmp_path: Path) -> None:
     room = make()
     await room.start()

@@ -85,7 +85,11 @@ class Host:
 
 async def _at(bench: JobBench, work: Coroutine[Any, Any, Sequence[Output]]) -> Sequence[Output]:
     at_work.set(bench)
-    return await work
+    outputs = list(await work)
+    for output in outputs:
+        if not isinstance(output, Output):  # an engine may be a stranger's, and unchecked
+            raise TypeError(f"an engine returns outputs, not {type(output).__name__}")
+    return outputs
 
 
 def _ending(task: str, making: asyncio.Task[Sequence[Output]]) -> frames.ToRoom:
