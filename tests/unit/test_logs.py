@@ -47,6 +47,30 @@ def test_secrets_in_tracebacks_are_blotted_out_too(capsys: pytest.CaptureFixture
     assert "ValueError: no such key sk-***" in str(line["exception"])
 
 
+def test_secrets_in_lists_are_blotted_out_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+    structlog.get_logger().info("ended", said=["its last words:", f"key {KEY}", 7])
+    [line] = said(capsys)
+    assert line["said"] == ["its last words:", "key sk-***", 7]
+
+
+def test_no_text_commands_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "console")
+    evil = f"\x1b[2J\x9b31m\x07\r{KEY}"
+    log = structlog.get_logger()
+    log.warning(f"an event{evil}\nforged", why=evil)
+    try:
+        raise ValueError(evil)
+    except ValueError:
+        log.exception("failed")
+    logging.getLogger("some.library").warning("odd %s", evil)
+    text = capsys.readouterr().err
+    assert not [part for part in ("\x1b[2J", "\x9b", "\x07", "\r", KEY) if part in text]
+    assert "an event\\x1b[2J\\x9b31m\\x07\\x0dsk-***\\x0aforged" in text
+    assert "ValueError: \\x1b[2J" in text
+    assert "Traceback" in text
+
+
 def test_what_libraries_log_goes_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("debug", "json")
     logging.getLogger("some.library").warning("odd header %s", f"Bearer {KEY}")
