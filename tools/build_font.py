@@ -36,6 +36,15 @@ def rename(font: TTFont) -> None:
         names.setName(text, number, 3, 1, 0x409)
 
 
+def font_licence(copyright_file: str) -> str:
+    """Take what concerns the font out of its Debian package's copyright file: holder and OFL."""
+    head, _, rest = copyright_file[copyright_file.index("Files: *") :].partition("\n\n")
+    about = head.removeprefix("Files: *\n").replace("Copyright:\n", "Copyright")
+    body = rest[rest.index("License: OFL-1.1\n") :].partition("\n\n")[0]
+    lines = [line.removeprefix(" ") for line in body.splitlines()[1:]]
+    return about + "\n\n" + "\n".join("" if line == "." else line for line in lines) + "\n"
+
+
 def main(source: Path, licence: Path, folder: Path) -> None:
     """Write the font and its licence into `folder`."""
     options = subset.Options(layout_features=["kern", "liga"], hinting=False, notdef_outline=True)
@@ -46,8 +55,8 @@ def main(source: Path, licence: Path, folder: Path) -> None:
     cut.subset(font)
     rename(font)
     font.save(folder / "kai.ttf")
-    text = licence.read_text(encoding="utf-8")
-    (folder / "kai-licence.txt").write_text(text[text.index("Files: *") :], encoding="utf-8")
+    text = font_licence(licence.read_text(encoding="utf-8"))
+    (folder / "kai-licence.txt").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
