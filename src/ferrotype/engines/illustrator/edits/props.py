@@ -23,9 +23,7 @@ def added(picture: Image.Image, subjects: tuple[Subject, ...], seed: int) -> Ima
     foot = (sky.getbbox() or (0, 0, 0, 0))[3] if sky else round(h * 0.5)
     level = min(0.72 * h, max(0.28 * h, foot))
     drawing = clear(picture, subjects, seed)
-    ground = Ground(
-        horizon=level, shore=level, u=min(w, h * 1.25) / 100, sun=w * 0.3, land="#79b454"
-    )
+    ground = Ground(horizon=level, shore=level, u=min(w, h * 1.25) / 100, land="#79b454")
     cast.aloft(drawing, ground)
     cast.ashore(drawing, ground)
     return laid(picture, drawing)
