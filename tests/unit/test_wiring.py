@@ -3,8 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ferrotype.errors import FerrotypeError, InvalidParameter, ModelNotFound
 from ferrotype.settings import load
-from ferrotype.wiring.shared import make_janitor
+from ferrotype.wiring.shared import load_catalogue, make_janitor
+
+
+@pytest.mark.parametrize(
+    ("flags", "error"), [({}, InvalidParameter), ({"unknown_model": "404"}, ModelNotFound)]
+)
+def test_an_unknown_model_is_answered_as_the_operator_says(
+    flags: dict[str, object], error: type[FerrotypeError]
+) -> None:
+    catalogue = load_catalogue(load(flags, environ={}))
+    with pytest.raises(error):
+        catalogue.check("text2image/image-synthesis", {"model": "nonesuch"}, asynchronous=True)
 
 
 async def test_a_result_that_is_held_back_for_its_latency_is_not_overdue(tmp_path: Path) -> None:

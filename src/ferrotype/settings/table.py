@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
 
 from ferrotype.ports.engine_room import Recipe
@@ -108,6 +108,10 @@ class Settings:
     workspaces: Annotated[
         tuple[str, ...], About("Workspace ids that requests may name.", names, "any")
     ] = ()
+    unknown_model: Annotated[
+        Literal["400", "404"],
+        About("HTTP status that answers for a model that nobody knows.", one_of("400", "404")),
+    ] = "400"
     any_key: Annotated[
         bool,
         About("Accept every non-empty API key, as account `default`; for development.", flag),

@@ -24,7 +24,7 @@ class SystemClock:
 
 def load_catalogue(settings: Settings) -> Catalogue:
     """Return what callers may ask for, the operator's own models included."""
-    known = Catalogue.load()
+    known = Catalogue.load(unknown_model=settings.unknown_model)
     for name, keys in settings.models.items():
         if set(keys) != {"like"}:
             raise SettingsError(f'[models.{name}] has one key, such as like = "wan2.2-t2i-plus".')
