@@ -101,8 +101,20 @@ CREATE_ERRORS: tuple[tuple[int, type[FerrotypeError], str | None, str], ...] = (
         "The provided URL is not valid: ...",
         "a URL of another scheme, or with characters outside ASCII",
     ),
-    (429, errors.RateQuotaExceeded, None, "too many requests a second, where a limit is set"),
-    (503, errors.Unavailable, None, "no engine is set up for the model"),
+    (
+        429,
+        errors.AllocationQuotaExceeded,
+        None,
+        "the account, or the deployment, has too many tasks that have not ended",
+    ),
+    (429, errors.RateQuotaExceeded, None, "too many callers wait for their answer at once"),
+    (429, errors.Busy, None, "too many large bodies are on their way at once"),
+    (
+        503,
+        errors.Unavailable,
+        None,
+        "no engine is set up for the model, the disk is nearly full, or nothing can be written now",
+    ),
 )
 
 TASK_ERRORS: tuple[tuple[type[FerrotypeError], str], ...] = (
@@ -113,6 +125,7 @@ TASK_ERRORS: tuple[tuple[type[FerrotypeError], str], ...] = (
     (errors.AlgorithmFailed, "an engine failed"),
     (errors.UploadFailed, "a result could not be stored"),
     (errors.TimedOut, "a task ran for too long"),
+    (errors.Unavailable, "no worker served the model for too long"),
 )
 
 
