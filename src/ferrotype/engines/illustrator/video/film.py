@@ -46,6 +46,7 @@ REFERENCES = (
 TRACKS = ("audio_url", "driving_audio", "reference_audio")
 SOUNDING = re.compile(r"wan2\.[5-9]|wan[3-9]|happyhorse")
 REFERRING = r"\b(character|image|video|picture)s? ?\d\b|图\d|角色\d|视频\d"
+VERBS = r"\b(run(s|ning)?|chas(es|ing)|gallop(s|ing)?|walk(s|ing)?|stroll(s|ing)?|driv(es|ing))\b"
 DAY = re.compile(
     r"time.?lapse( of)?|(from )?day (in)?to night|from day|sunrise to|dawn to|day pass|昼夜|延时"
     r"|从白天到|日出到日落"
@@ -268,12 +269,12 @@ class Film:
 
 
 def understood(job: Job) -> Scene:
-    """Read what a prompt shows, without its words for the camera, the hours and the references."""
-    text = job.prompt
-    for words in (*camera.WORDS.values(), DAY.pattern, NIGHT_TO_DAY.pattern, REFERRING):
-        text = re.sub(words, " ", text, flags=re.IGNORECASE)
-    scene = read(text, job.negative, str(job.fields.get("style") or ""))
-    return structs.replace(scene, prompt=job.prompt)
+    """Read what a prompt shows, apart from its words for camera, motion, hours and references."""
+    ours = (*camera.WORDS.values(), DAY.pattern, NIGHT_TO_DAY.pattern, VERBS, REFERRING)
+    words = re.compile("|".join(f"(?:{one})" for one in ours), re.IGNORECASE)
+    found = dict.fromkeys(match[0].strip() for match in words.finditer(job.prompt))
+    scene = read(words.sub(" ", job.prompt), job.negative, str(job.fields.get("style") or ""))
+    return structs.replace(scene, prompt=job.prompt, known=(*scene.known, *found))
 
 
 def at_least(size: tuple[int, int]) -> tuple[int, int]:

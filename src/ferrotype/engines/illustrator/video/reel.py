@@ -29,11 +29,13 @@ class Reel:
         options = {"movflags": "+faststart"}
         self.film = av.open(str(path), "w", format="mp4", options=options)
         self.film.metadata.update(facts)
-        preset, crf = ("ultrafast", "27") if quick else ("superfast", "20")
+        pace = (
+            {"preset": "ultrafast", "qp": "27"} if quick else {"preset": "superfast", "crf": "20"}
+        )
         self.picture = self.film.add_stream(
             "libx264",
             rate=fps,
-            options={"preset": preset, "crf": crf, "threads": "2", "g": str(fps * 2)},
+            options=pace | {"threads": "2", "g": str(fps * 2)},
         )
         self.picture.width, self.picture.height, self.picture.pix_fmt = *size, "yuv420p"
         codec = self.picture.codec_context

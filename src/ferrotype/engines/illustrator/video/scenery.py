@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct, structs
 from PIL import Image
 
-from ferrotype.engines.illustrator import cast, landscape
+from ferrotype.engines.illustrator import cast, landscape, shop
 from ferrotype.engines.illustrator.drawing import Drawing
 from ferrotype.engines.illustrator.figures import DYES
 from ferrotype.engines.illustrator.ground import Ground, survey
@@ -111,25 +111,25 @@ def parts(drawing: Drawing) -> Iterator[Part]:
     scene, ground = drawing.scene, survey(drawing)
     fixed = without(scene, {*WANDERERS, *cast.ALOFT, *cast.AFLOAT})
     quiet = structs.replace(fixed, weather=QUIET.get(scene.weather, scene.weather))
-    stages = landscape.draw(drawing)
-    next(stages)
+    steps = landscape.draw(drawing)
+    next(steps)
     yield from heaven(drawing)
-    next(stages)
+    next(steps)
     yield from backdrop(drawing, 0.24)
     if ground.shore > ground.horizon:
-        next(stages)
+        next(steps)
         yield from backdrop(drawing, 0.4, "water")
         cast.afloat(drawing, ground)
         yield from backdrop(drawing, 0.5, "boats")
     drawing.scene = fixed
-    next(stages)
-    next(stages)
+    next(steps)
+    next(steps)
     yield from backdrop(drawing, 0.6)
     drawing.scene = scene
     yield from flyers(drawing, ground)
     yield from actors(drawing, ground)
     drawing.scene = quiet
-    for _ in stages:
+    for _ in steps:
         pass
     yield from backdrop(drawing, 1.0)
 
@@ -209,6 +209,13 @@ def actor(
     )  # fmt: skip
 
 
+def stages(scene: Scene, draw: Draw) -> int:
+    """Return how many stages a template draws this scene in."""
+    if draw is shop.draw:
+        return len(shop.LAYERS)
+    return sum(1 for _ in draw(Drawing(scene, 256, 256, 0)))
+
+
 def flat(drawing: Drawing, draw: Draw) -> tuple[Image.Image, Image.Image]:
     """Draw a whole picture without what falls from the sky: before its last layer, and after.
 
@@ -216,7 +223,7 @@ def flat(drawing: Drawing, draw: Draw) -> tuple[Image.Image, Image.Image]:
     """
     before: Image.Image | None = None
     scene = drawing.scene
-    count = sum(1 for _ in draw(Drawing(scene, 256, 256, drawing.seed)))
+    count = stages(scene, draw)
     for stage, _ in enumerate(draw(drawing)):
         if stage == count - 2:
             before = drawing.pixels()

@@ -82,7 +82,7 @@ class Scenery:
 
     def __init__(self, parts: list[Part], size: Size, move: Move, gait: str, length: float) -> None:
         self.parts, self.size, self.move, self.gait, self.length = parts, size, move, gait, length
-        self.zooms = move.name in ("in", "out")
+        self.zooms = move.zoom != (1.0, 1.0) and move.x == (0.0, 0.0)
 
     def onto(self, canvas: Planes, t: float, seconds: float) -> None:
         """Draw one frame."""
@@ -217,7 +217,7 @@ class Collage:
         """Draw one frame: the prints arrive one after the other, then sway slowly."""
         fill(canvas, self.back)
         for k, (sheet, reach, phase) in enumerate(self.prints):
-            come = ease(min(1.0, max(0.0, (seconds - 0.22 * k) / 0.5)))
+            come = ease(min(1.0, max(0.0, (seconds + 0.5 - 0.22 * k) / 0.5)))
             sheet.onto(canvas, reach * float(np.sin(seconds * 0.6 + phase)), 0, round(128 * come))
 
 
