@@ -2,11 +2,9 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +27,7 @@ from ferrotype.ports.ledger import Claim, Ending, WorkerCard
 from ferrotype.service import Options as ServiceOptions
 from ferrotype.service import Service
 from ferrotype.task import Result
+from ferrotype.wiring.shared import SystemClock
 
 T2I = "/api/v1/services/aigc/text2image/image-synthesis"
 ASYNC = {"X-DashScope-Async": "enable"}
@@ -36,16 +35,6 @@ MODEL = "wan2.2-t2i-flash"
 SERVED = "illustrator; illustration"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
 ORDER = {"model": MODEL, "input": {"prompt": "a red kite"}, "parameters": {"n": 2}}
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def steady(self) -> float:
-        return time.monotonic()
 
 
 @dataclass

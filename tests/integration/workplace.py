@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
 from typing import Any
 
 from rooms import recipe
@@ -21,18 +19,11 @@ from ferrotype.media import File
 from ferrotype.media_stores.local import LocalStore
 from ferrotype.ports.fetcher import FileRule
 from ferrotype.task import MAX_FAULTS, NewTask, Order, Status, Task
+from ferrotype.wiring.shared import SystemClock
 from ferrotype.worker import Options, Station, Stop, Toolbox, Worker, Workshop
 
 MODEL = "wan2.5-t2i-preview"
 PATIENCE = 30.0
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def steady(self) -> float:
-        return monotonic()
 
 
 class NoFetcher:
