@@ -163,7 +163,9 @@ class Film:
             return ImageOps.fit(pictures[0], self.size)
         small = even(self.size[0] / 2), even(self.size[1] / 2)
         drawing = Drawing(self.scene, *at_least(small), self.job.seed, self.job.model)
-        return flat(drawing, self.draws[self.scene.template])[1].resize(self.size)
+        return flat(drawing, self.draws[self.scene.template], self.bench.stopping)[1].resize(
+            self.size
+        )
 
     def drawn(self) -> Shot | None:
         """Draw the prompt: in layers where it is open country, else as one picture."""
@@ -195,7 +197,7 @@ class Film:
     def picture(self, scene: Scene, size: tuple[int, int]) -> tuple[Planes, Planes]:
         """Draw one picture in its style, without and with its last layer."""
         drawing = Drawing(scene, *at_least(size), self.job.seed, self.job.model)
-        pair = flat(drawing, self.draws[scene.template])
+        pair = flat(drawing, self.draws[scene.template], self.bench.stopping)
         dim, lit = (
             styles.apply(one, scene.style, self.job.seed) if scene.template != "card" else one
             for one in pair

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Iterator
+from threading import Event
 
 from msgspec import Struct, structs
 from PIL import Image
@@ -216,7 +217,7 @@ def stages(scene: Scene, draw: Draw) -> int:
     return sum(1 for _ in draw(Drawing(scene, 256, 256, 0)))
 
 
-def flat(drawing: Drawing, draw: Draw) -> tuple[Image.Image, Image.Image]:
+def flat(drawing: Drawing, draw: Draw, stop: Event) -> tuple[Image.Image, Image.Image]:
     """Draw a whole picture without what falls from the sky: before its last layer, and after.
 
     A shop's last layer is its lamplight, which may flicker.
@@ -225,6 +226,8 @@ def flat(drawing: Drawing, draw: Draw) -> tuple[Image.Image, Image.Image]:
     scene = drawing.scene
     count = stages(scene, draw)
     for stage, _ in enumerate(draw(drawing)):
+        if stop.is_set():
+            break  # whoever asked throws the part away
         if stage == count - 2:
             before = drawing.pixels()
             drawing.layers, drawing.ground = [], None
