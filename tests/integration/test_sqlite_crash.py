@@ -232,6 +232,15 @@ async def test_a_cancelled_claim_keeps_no_task(tmp_path: Path) -> None:
             await ledger.settle((await must_claim(ledger, "one")).lease, DONE)
 
 
+async def test_a_claim_that_is_refused_while_it_is_cancelled_is_cancelled(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        claiming = asyncio.create_task(ledger.claim("nobody", [MODEL]))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await claiming
+
+
 async def test_a_killed_worker_is_found_at_once(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger, nursery() as born:
         account = await ledger.make_account("someone")

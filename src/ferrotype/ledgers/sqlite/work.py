@@ -3,12 +3,19 @@
 import asyncio
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from ferrotype.errors import AlgorithmFailed, Conflict, TimedOut, default_message
+from ferrotype.errors import (
+    AlgorithmFailed,
+    Conflict,
+    FerrotypeError,
+    TimedOut,
+    default_message,
+)
 from ferrotype.ledgers.sqlite import moves
 from ferrotype.ledgers.sqlite.locks import FileLock
 from ferrotype.ledgers.sqlite.rows import LIVING, SECOND, order_of, read_task, text_of
@@ -104,9 +111,10 @@ class SqliteWork:
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
-            claim = await claiming
-            if claim is not None:  # nobody will run it: do not keep it
-                await self.give_back(claim.lease, "the claim was cancelled")
+            with suppress(FerrotypeError):  # a claim that failed keeps nothing
+                claim = await claiming
+                if claim is not None:  # nobody will run it: do not keep it
+                    await self.give_back(claim.lease, "the claim was cancelled")
             raise
 
     async def next_due(self, models: Collection[str]) -> float | None:
