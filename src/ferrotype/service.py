@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from msgspec import Struct
 
 from ferrotype import metrics
 from ferrotype.catalogue import Catalogue
-from ferrotype.errors import Conflict, RateQuotaExceeded, TimedOut, Unavailable
+from ferrotype.errors import Busy, Conflict, RateQuotaExceeded, TimedOut, Unavailable
 from ferrotype.ports.admin import Key
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.clock import Clock
@@ -207,7 +207,8 @@ class Service:
                 await ear.wait(max(0.0, renew_at - self._clock.steady()))
                 if self._clock.steady() >= renew_at:
                     if submitted.fresh:
-                        await self._intake.attend(task_id, self._options.attended_for)
+                        with suppress(Busy):  # not written now: there is time to try again
+                            await self._intake.attend(task_id, self._options.attended_for)
                     renew_at = self._clock.steady() + self._options.renew_every
 
     async def _stop(self, caller: Key, task_id: str) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from house import MODEL, ORDER, T2I, House, house, listening
 
+from ferrotype.errors import Unavailable
 from ferrotype.ports.ledger import Claim
 from ferrotype.service import Options
 from ferrotype.task import Status, Task
@@ -89,6 +90,25 @@ async def test_a_task_stays_attended_while_its_caller_waits(home: House) -> None
     claim = await claimed(home)
     await asyncio.sleep(0.8)
     assert await home.ledger.abandon() == 0
+    await home.succeed(claim)
+    assert (await calling).status_code == 200
+
+
+async def test_a_ledger_that_is_busy_for_a_moment_ends_no_call(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def refuse(task_id: str, seconds: float) -> None:
+        nonlocal tries
+        tries += 1
+        raise Unavailable
+
+    monkeypatch.setattr(home.ledger, "attend", refuse)
+    calling = asyncio.create_task(call(home))
+    claim = await claimed(home)
+    while tries < 2:
+        await asyncio.sleep(0.01)
     await home.succeed(claim)
     assert (await calling).status_code == 200
 
