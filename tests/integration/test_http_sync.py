@@ -107,8 +107,9 @@ async def test_a_ledger_that_is_busy_for_a_moment_ends_no_call(
     monkeypatch.setattr(home.ledger, "attend", refuse)
     calling = asyncio.create_task(call(home))
     claim = await claimed(home)
-    while tries < 2:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(20):
+        while tries < 2:
+            await asyncio.sleep(0.01)
     await home.succeed(claim)
     assert (await calling).status_code == 200
 
