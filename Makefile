@@ -61,7 +61,7 @@ lock: ## Choose newer versions and write them, with hashes, into requirements/ (
 		pyproject.toml requirements/build.in -o requirements/core.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		-c requirements/core.txt \
+		-c requirements/core.txt --extra film \
 		pyproject.toml requirements/build.in requirements/test.in -o requirements/test.txt
 
 clean: ## Remove what these targets made, .venv and the demo's data included

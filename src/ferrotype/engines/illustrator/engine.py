@@ -41,8 +41,11 @@ class Illustrator:
 
     def film(self, job: Job, bench: Bench) -> list[Output]:
         """Make the job's film, in this thread."""
-        from ferrotype.engines.illustrator.video import film  # PyAV: only where a film is made
-
+        try:
+            from ferrotype.engines.illustrator.video import film  # PyAV: only where one is made
+        except ModuleNotFoundError as error:
+            message = "Films need PyAV: pip install 'ferrotype[film]'."
+            raise EngineRefusal("ModelUnavailable", message) from error
         return film.make(job, bench, TEMPLATES, self.quick)
 
     def draw_all(self, job: Job, bench: Bench) -> list[Output]:
