@@ -2,6 +2,8 @@
 
 import asyncio
 import fcntl
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,16 @@ def test_a_held_lock_is_named(run: Run, tmp_path: Path) -> None:
         done = run("doctor")
     assert done.code == 1
     assert "lock is held by process" in done.out
+
+
+def test_what_keeps_the_ledger_from_writing_is_named(run: Run, tmp_path: Path) -> None:
+    start(tmp_path / "data")
+    with closing(sqlite3.connect(tmp_path / "data" / "ledger.db", isolation_level=None)) as conn:
+        conn.execute("DELETE FROM secret")
+        conn.execute(
+            "CREATE TRIGGER breaks BEFORE INSERT ON secret"
+            " BEGIN SELECT RAISE(ROLLBACK, 'torn'); END"
+        )
+    done = run("doctor")
+    assert done.code == 1
+    assert "please try again later. (torn)" in done.out

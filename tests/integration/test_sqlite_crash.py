@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from sqlite_house import SilentBell, opened, python
 from sqlite_lives import nursery
+from structlog.testing import capture_logs
 
 from ferrotype.conformance.ledger_base import DONE, MODEL, card, must_claim, new_task
-from ferrotype.errors import Conflict, Unavailable
+from ferrotype.errors import Broken, Conflict, Unavailable, default_message
 from ferrotype.ledgers.sqlite import Limits, SqliteLedger
 from ferrotype.ledgers.sqlite.writer import Batch
 from ferrotype.task import Status
@@ -110,9 +111,13 @@ async def test_a_stuck_lock_holder_refuses_creates_and_nothing_else(tmp_path: Pa
             await asyncio.sleep(0)
             assert await ledger.get(account, before) is not None
             assert await ledger.counts() == {(MODEL, "PENDING"): 1}
-            answers = await asyncio.gather(*creates, return_exceptions=True)
-            assert all(isinstance(answer, Unavailable) for answer in answers)
-            assert str(pid) in str(answers[0])
+            with capture_logs() as said:
+                answers = await asyncio.gather(*creates, return_exceptions=True)
+            refusals = [answer for answer in answers if isinstance(answer, Unavailable)]
+            assert [str(one) for one in refusals] == [default_message(Unavailable)] * 20
+            assert str(pid) in str(refusals[0].__cause__)
+            (line,) = [line for line in said if line["event"] == "ledger busy"]
+            assert (line["holder"], line["commands"]) == (str(pid), 20)
             with pytest.raises(Unavailable):
                 await ledger.add(new_task(account))
         await ledger.add(new_task(account))
@@ -159,8 +164,11 @@ async def test_a_failed_commit_fails_every_waiter(tmp_path: Path) -> None:
             lambda batch: batch.conn.execute("PRAGMA foreign_keys = ON"), bare=True
         )
         creates = [ledger.add(new_task(account)) for _ in range(10)]
-        answers = await asyncio.gather(*creates, return_exceptions=True)
+        with capture_logs() as said:
+            answers = await asyncio.gather(*creates, return_exceptions=True)
         assert all(isinstance(answer, Unavailable) for answer in answers), answers
+        assert {str(answer) for answer in answers} == {default_message(Unavailable)}
+        assert all("FOREIGN KEY" in line["error"] for line in said)
         assert not bell.rings
         conn.execute("DROP TRIGGER breaks")
         assert await ledger.counts() == {}
@@ -194,6 +202,16 @@ async def test_a_command_that_breaks_off_has_written_nothing(tmp_path: Path) -> 
         assert rows == [("name-0",), ("name-2",), ("name-4",)]
 
 
+async def test_a_command_that_the_database_refuses_tells_the_log_why(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        with capture_logs() as said, pytest.raises(Broken) as refused:
+            await ledger._store.writer.do(lambda batch: batch.conn.execute("SELECT torn"))
+        assert str(refused.value) == default_message(Broken)
+        (line,) = said
+        assert line["event"] == "ledger command failed"
+        assert "torn" in str(refused.value.__cause__)
+
+
 async def test_a_bare_command_runs_in_no_transaction(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         writer = ledger._store.writer
@@ -211,8 +229,9 @@ async def test_a_full_queue_refuses(tmp_path: Path) -> None:
         async with lock_holder(tmp_path):
             creates = [ledger.add(new_task(account)) for _ in range(8)]
             answers = await asyncio.gather(*creates, return_exceptions=True)
-            assert all(isinstance(answer, Unavailable) for answer in answers)
-            assert sum("no more writes" in str(answer) for answer in answers) == 3
+            refusals = [answer for answer in answers if isinstance(answer, Unavailable)]
+            assert [str(one) for one in refusals] == [default_message(Unavailable)] * 8
+            assert sum("writes wait already" in str(one.__cause__) for one in refusals) == 3
 
 
 async def test_a_cancelled_claim_keeps_no_task(tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ def check_ledger(chosen: Settings) -> Iterator[Finding]:
         yield from asyncio.run(_look_into(chosen))
     except FerrotypeError as error:
         fix = "Stop the process that it names, or `ferrotype serve` to migrate."
-        yield Finding("broken", f"the ledger cannot be opened: {error}", fix)
+        why = f" ({error.__cause__})" if error.__cause__ else ""
+        yield Finding("broken", f"the ledger cannot be opened: {error}{why}", fix)
 
 
 async def _look_into(chosen: Settings) -> list[Finding]:

@@ -5,6 +5,7 @@ take the batch lock -> BEGIN IMMEDIATE -> each command in its SAVEPOINT -> COMMI
 """
 
 import asyncio
+import queue
 import sqlite3
 import threading
 from collections import deque
@@ -90,10 +91,11 @@ class Writer:
         """Queue a command; its future holds the answer once that is durable.
 
         Raises `Unavailable` when too many wait already; the future raises it when the lock was
-        not had in time or the commit failed, and whatever the command raised.
+        not had in time or the commit failed, and whatever the command raised. What is wrong with
+        the ledger is the error's cause, never in its message.
         """
         if self._closing or len(self._queue) >= self._limit:
-            raise Unavailable("The ledger takes no more writes now, please try again later.")
+            raise Unavailable() from queue.Full(f"{len(self._queue)} writes wait already")
         job = _Job(command, self._loop.create_future(), bare)
         self._queue.append(job)
         self._some.set()
@@ -114,6 +116,7 @@ class Writer:
         """Fail the commands that waited too long. Whoever pops a job from the queue owns it."""
         self._alarm = None
         oldest_allowed = monotonic() - self._patience
+        late: list[_Job] = []
         while self._queue:
             job = self._queue.popleft()
             if job.since > oldest_allowed:
@@ -121,12 +124,13 @@ class Writer:
                 self._some.set()
                 wait = job.since - oldest_allowed
                 self._alarm = self._loop.call_later(wait, self._refuse_late)
-                return
-            job.error = Unavailable(
-                f"The ledger's lock is held by process {self._lock.holder()}, which does not go on."
-            )
-            log.error("ledger busy", action="write", holder=self._lock.holder())
-            _settle([job])
+                break
+            late.append(job)
+        if late:
+            holder = self._lock.holder()
+            log.error("ledger busy", action="write", holder=holder, commands=len(late))
+            _refuse(late, TimeoutError(f"process {holder} holds the ledger's lock"))
+            _settle(late)
 
     def _run(self) -> None:
         while True:
@@ -188,8 +192,7 @@ class Writer:
             with suppress(sqlite3.Error):
                 self._conn.execute("ROLLBACK")
             log.error("ledger not written", action="write", error=repr(error), commands=len(jobs))
-            for job in jobs:
-                job.error = Unavailable(f"The ledger could not be written: {error}.")
+            _refuse(jobs, error)
             return ()
         return batch.topics
 
@@ -205,9 +208,20 @@ class Writer:
             conn.execute("ROLLBACK TO command")
             if not isinstance(error, FerrotypeError):
                 log.exception("ledger command failed", action="write")
-                error = Broken(f"The ledger refused a write: {error}.")
+                error = _because(Broken(), error)
             job.error = error
         conn.execute("RELEASE command")
+
+
+def _because(error: FerrotypeError, cause: Exception) -> FerrotypeError:
+    """Give an error its cause: for logs and operators, since the message goes to callers."""
+    error.__cause__ = cause
+    return error
+
+
+def _refuse(jobs: list[_Job], cause: Exception) -> None:
+    for job in jobs:
+        job.error = _because(Unavailable(), cause)
 
 
 def _settle(jobs: list[_Job]) -> None:
