@@ -5,9 +5,11 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from house import ORDER, T2I, House, house, listening
+from house import ASYNC, ORDER, T2I, House, house, listening
+from structlog.testing import capture_logs
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ferrotype.http import connection
@@ -114,6 +116,41 @@ async def test_a_client_that_never_reads_is_cut_off(
                     while True:
                         await loop.sock_sendall(mute, ask)
                         await asyncio.sleep(0.01)
+
+
+async def test_a_download_that_is_not_read_ends_with_one_quiet_line(
+    home: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection, "READ_SECONDS", 0.3)
+    ask = head(f"GET {await large_file(home)} HTTP/1.1")
+    with capture_logs() as said:
+        async with listening(home.face) as port:
+            with socket.socket() as mute:
+                mute.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                mute.setblocking(False)
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(mute, ("127.0.0.1", port))
+                await loop.sock_sendall(mute, ask)
+                async with asyncio.timeout(10):
+                    while not said:
+                        await asyncio.sleep(0.05)
+            well = head("GET /healthz HTTP/1.1", "Connection: close")
+            assert statuses(await say(port, well)) == [200]
+    assert [line["event"] for line in said] == ["a client does not read"]
+    assert caplog.records == []
+
+
+async def large_file(home: House) -> str:
+    """Make a picture that no socket's buffers can hold, and return its link without the host."""
+    async with home.client() as client:
+        made = await client.post(T2I, json=ORDER, headers=ASYNC)
+        await home.succeed(await home.claim())
+        answer = await client.get(f"/api/v1/tasks/{made.json()['output']['task_id']}")
+    link = urlsplit(answer.json()["output"]["results"][0]["url"])
+    large = home.folder / "large.png"
+    large.write_bytes(bytes(16 << 20))
+    await home.store.put(link.path.removeprefix("/files/"), large, "image/png")
+    return f"{link.path}?{link.query}"
 
 
 async def test_bodies_on_their_way_share_one_room(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import resource
 from functools import partial
 from typing import Any
 
+import structlog
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -22,6 +23,7 @@ HEAD_SECONDS = 15.0
 LINGER_SECONDS = 15.0
 READ_SECONDS = 30.0
 CLOSE = (b"connection", b"close")
+log = structlog.get_logger()
 
 
 class Connection(HttpToolsProtocol):
@@ -228,7 +230,8 @@ class Connection(HttpToolsProtocol):
 
     def _hang_up(self) -> None:
         """Close; without the words that the client did not take in all this time."""
-        if self.transport.get_write_buffer_size():
+        if unread := self.transport.get_write_buffer_size():
+            log.info("a client does not read", action="connection", unread=unread)
             self.transport.abort()
         else:
             self.transport.close()

@@ -1,12 +1,10 @@
 """GET|HEAD /files/{key}: result files, to whoever holds a signed link."""
 
-import asyncio
 import re
 import time
 from email.utils import format_datetime
 
 from starlette.responses import FileResponse
-from starlette.types import Message
 
 from ferrotype.errors import Denied, Missing
 from ferrotype.http.exchange import Exchange, Header, served_by
@@ -14,7 +12,6 @@ from ferrotype.links import EXPIRED, Links
 from ferrotype.ports.media_store import MediaStore, Stored
 from ferrotype.service import Service
 
-SEND_PATIENCE = 30.0  # seconds that a reader may take for one piece
 _KEY = re.compile(r"\d{8}/([0-9a-f-]{36})/\d{1,9}/(\d{1,4})\.([a-z0-9]{2,5})")
 _SPEC = r"(?:\d{1,15}-\d{0,15}|-\d{1,15})"
 _RANGES = re.compile(rf"bytes={_SPEC}(?:, ?{_SPEC}){{0,4}}")
@@ -84,13 +81,9 @@ async def _stream(exchange: Exchange, stored: Stored, name: str, headers: list[H
     if stored.md5:
         response.headers["content-md5"] = stored.md5
 
-    async def send(message: Message) -> None:
-        async with asyncio.timeout(SEND_PATIENCE):
-            await exchange.pass_on(message)
-
     scope = dict(exchange.scope, headers=_sane(exchange.scope["headers"], stored.bytes))
     try:
-        await response(scope, exchange.receive, send)
+        await response(scope, exchange.receive, exchange.pass_on)
     except (OSError, RuntimeError):
         if exchange.status:
             raise
