@@ -124,20 +124,23 @@ class Janitor:
         while swept := await self._upkeep.expired(CHUNK):
             gone = await self._drop(swept)
             await self._upkeep.forget(gone)
-            if len(swept) < CHUNK or not gone or self._clock.steady() >= end:
+            if len(swept) < CHUNK or self._clock.steady() >= end:
                 return
 
     async def _drop(self, swept: Sequence[Swept]) -> Sequence[str]:
         """Remove files side by side; return the tasks that have none any more."""
         drops = (self._store.drop(f"{one.day}/{one.task_id}") for one in swept)
-        gone = []
         answers = await asyncio.gather(*drops, return_exceptions=True)
-        for one, error in zip(swept, answers, strict=True):
-            if isinstance(error, Exception):
-                _log.error("files stay", action="janitor.expire", task=one.task_id, exc_info=error)
-            else:
-                gone.append(one.task_id)
-        return gone
+        stay = {
+            one.task_id: error
+            for one, error in zip(swept, answers, strict=True)
+            if isinstance(error, BaseException)
+        }
+        if stay:
+            task, error = next(iter(stay.items()))
+            told = {"task": task, "tasks": len(stay), "exc_info": error}
+            _log.error("files stay", action="janitor.expire", **told)
+        return [one.task_id for one in swept if one.task_id not in stay]
 
     async def _sweep(self) -> None:
         """Remove files that no task knows, from days when none of today's tasks was young."""

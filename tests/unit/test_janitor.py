@@ -191,6 +191,25 @@ async def test_a_file_that_cannot_go_keeps_its_own_row_alone() -> None:
     assert [line["task"] for line in said if line["event"] == "files stay"] == ["stuck"]
 
 
+async def test_many_files_that_cannot_go_keep_no_other_and_tell_it_once_a_chunk() -> None:
+    house = House()
+    stuck = [Swept(f"stuck-{i}", "20261120") for i in range(CHUNK)]
+    house.upkeep.old = [*stuck, Swept("last", "20261121")]
+    drop = house.store.drop
+
+    async def fail(prefix: str) -> int:
+        if "stuck" in prefix:
+            raise OSError("read-only")
+        return await drop(prefix)
+
+    house.store.drop = fail  # type: ignore[method-assign]
+    with capture_logs() as said:
+        await house.rounds(1)
+    assert house.upkeep.forgotten == ["last"]
+    (line,) = [line for line in said if line["event"] == "files stay"]
+    assert (line["task"], line["tasks"]) == ("stuck-0", CHUNK)
+
+
 @pytest.mark.parametrize(
     ("retention", "swept"),
     [

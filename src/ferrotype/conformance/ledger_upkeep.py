@@ -16,6 +16,7 @@ from ferrotype.conformance.ledger_base import (
     new_task,
 )
 from ferrotype.errors import Conflict
+from ferrotype.ports.ledger import MARK
 from ferrotype.task import Status
 
 
@@ -165,12 +166,29 @@ class UpkeepTests(LedgerTests):
         assert await ledger.get(account, first.task_id) is None  # marked is gone for good
         assert await ledger.get(account, ids[1]) is not None
         await ledger.set_clock_offset(ended + 1_001)
-        both = await ledger.expired(10)
-        assert {each.task_id for each in both} == set(ids[:2])
+        (second,) = await ledger.expired(10)
+        assert second.task_id == ids[1]
         await ledger.forget(ids)
         assert await ledger.known([*ids, "no-such-task"]) == {ids[2]}
         assert await ledger.get(account, ids[2]) is not None
         assert list(await ledger.expired(10)) == []
+
+    async def test_what_was_marked_is_passed_over_for_a_while(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        for offset in (0, 1, 2):
+            await ledger.set_clock_offset(offset)
+            await ledger.add(new_task(account))
+            await ledger.settle((await must_claim(ledger, worker)).lease, DONE)
+        expired = 2_000
+        await ledger.set_clock_offset(expired)
+        (first,), (second,) = [await ledger.expired(1) for _ in range(2)]
+        assert first != second
+        await ledger.set_clock_offset(expired + MARK - 60)
+        (third,) = await ledger.expired(10)
+        assert third not in (first, second)
+        await ledger.set_clock_offset(expired + MARK + 1)
+        assert set(await ledger.expired(10)) == {first, second}
 
     async def test_one_janitor_leads(self, tmp_path: Path) -> None:
         async with self.open_ledger(tmp_path / "same", self.wanted) as first:

@@ -169,6 +169,9 @@ class Work(Protocol):
         """Keep bytes that the task's next attempt will receive."""
 
 
+MARK = 600.0  # seconds for which an expired task that was marked is not given out again
+
+
 class Swept(Struct, frozen=True):
     """An expired task that was marked: its files may go, then `forget` it."""
 
@@ -198,7 +201,10 @@ class Upkeep(Protocol):
         """Time out tasks that ran longer than their model's deadline (seconds) plus 60."""
 
     async def expired(self, limit: int) -> Sequence[Swept]:
-        """Mark up to `limit` expired tasks and return them."""
+        """Mark up to `limit` expired tasks and return them, without those marked lately (`MARK`).
+
+        So one whose files cannot go stands in the way of no other.
+        """
 
     async def forget(self, task_ids: Collection[str]) -> None:
         """Remove marked tasks with their body, result, events and idempotency keys."""

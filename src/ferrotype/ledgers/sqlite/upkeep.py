@@ -16,7 +16,7 @@ from ferrotype.ledgers.sqlite.rows import SECOND, moment
 from ferrotype.ledgers.sqlite.store import Store
 from ferrotype.ledgers.sqlite.work import admit_due, dismiss
 from ferrotype.ledgers.sqlite.writer import Batch
-from ferrotype.ports.ledger import Swept
+from ferrotype.ports.ledger import MARK, Swept
 from ferrotype.task import RULES, Move, Status, Who
 
 CHUNK = 200  # rows that one janitor's write touches, at most
@@ -38,8 +38,10 @@ LEFT = f"""SELECT id, status FROM task WHERE attended_until IS NOT NULL AND stop
 RUNNING = "SELECT id, model, attempt, worker, claim_at FROM task WHERE status = 'RUNNING'"
 ORPHANS = """SELECT DISTINCT worker FROM task
     WHERE status = 'RUNNING' AND worker NOT IN (SELECT id FROM worker)"""
-EXPIRED = """UPDATE task SET swept = 1 WHERE n IN (SELECT n FROM task
-    WHERE expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?)
+# `swept` is when a task was marked, or 0
+EXPIRED = """UPDATE task SET swept = :now WHERE n IN (SELECT n FROM task
+    WHERE expires_at IS NOT NULL AND expires_at <= :now AND swept <= :again
+    ORDER BY expires_at LIMIT :limit)
     RETURNING id, submit_at"""
 FORGET = f"""DELETE FROM task WHERE id = ? AND swept AND {moves.guard_of(RULES[Move.EXPIRE])}
     RETURNING n"""
@@ -123,10 +125,14 @@ class SqliteUpkeep:
         return await self._store.writer.do(command)
 
     async def expired(self, limit: int) -> Sequence[Swept]:
-        """Mark up to `limit` expired tasks and return them, also those marked before."""
+        """Mark up to `limit` expired tasks and return them, without those marked lately (`MARK`).
+
+        So one whose files cannot go stands in the way of no other.
+        """
 
         def command(batch: Batch) -> list[Swept]:
-            rows = batch.conn.execute(EXPIRED, (batch.now, limit)).fetchall()
+            given = {"now": batch.now, "again": batch.now - int(MARK * SECOND), "limit": limit}
+            rows = batch.conn.execute(EXPIRED, given).fetchall()
             return [Swept(task_id, f"{moment(at):%Y%m%d}") for task_id, at in rows]
 
         return await self._store.writer.do(command)
