@@ -158,3 +158,15 @@ async def listening(face: Face, *, drain: float = 1.0) -> AsyncIterator[int]:
         finally:
             stop.set()
             await serving
+
+
+async def say(port: int, *pieces: bytes) -> bytes:
+    """Send pieces, then read until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return await asyncio.wait_for(reader.read(), 20)
+    finally:
+        writer.close()

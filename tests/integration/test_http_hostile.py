@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from house import ASYNC, ORDER, T2I, House, house, listening
+from house import ASYNC, ORDER, T2I, House, house, listening, say
 from structlog.testing import capture_logs
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -29,18 +29,6 @@ async def home(tmp_path: Path) -> AsyncIterator[House]:
 
 def head(line: str, *more: str) -> bytes:
     return "\r\n".join([line, "Host: localhost", *more, "\r\n"]).encode()
-
-
-async def say(port: int, *pieces: bytes) -> bytes:
-    """Send pieces, end our side, then read until the server closes."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-        return await asyncio.wait_for(reader.read(), 20)
-    finally:
-        writer.close()
 
 
 def statuses(answer: bytes) -> list[int]:

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from house import ORDER, T2I, House, house, listening
+from house import ORDER, T2I, House, house, listening, say
 
 from ferrotype.http import connection
 from ferrotype.http.access import AccessLog
@@ -21,18 +21,6 @@ LIMITS = Limits(body=2_000_000, seconds=0.3, rate=10_000_000)
 async def home(tmp_path: Path) -> AsyncIterator[House]:
     async with house(tmp_path, Options(limits=LIMITS)) as found:
         yield found
-
-
-async def say(port: int, *pieces: bytes) -> bytes:
-    """Send pieces, then read until the server closes."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-        return await asyncio.wait_for(reader.read(), 20)
-    finally:
-        writer.close()
 
 
 def head(home: House, line: str, *more: str) -> bytes:
