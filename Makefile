@@ -52,7 +52,7 @@ soak: $(BIN)/.tests ## 50,000 tasks of ten accounts: memory, handles, threads an
 	$(BIN)/python -m bench.soak --tasks 50000
 
 chaos: $(BIN)/.tests ## Kill every process, again and again, and look for a task that was lost
-	$(BIN)/python -m pytest -q tests/acceptance/test_kills.py
+	$(BIN)/python -m pytest -q tests/endurance/test_kills.py
 
 lock: ## Choose newer versions and write them, with hashes, into requirements/ (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 2; }
