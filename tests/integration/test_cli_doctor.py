@@ -10,7 +10,9 @@ import pytest
 from commands import Run, runner
 
 from ferrotype.cli import doctor, first
+from ferrotype.conformance.ledger_base import card, must_claim, new_task
 from ferrotype.settings import load
+from ferrotype.wiring.ledger import open_ledger
 
 
 @pytest.fixture
@@ -86,3 +88,23 @@ def test_what_keeps_the_ledger_from_writing_is_named(run: Run, tmp_path: Path) -
     done = run("doctor")
     assert done.code == 1
     assert "please try again later. (torn)" in done.out
+
+
+def test_tasks_that_begin_again_and_again_are_named(run: Run, tmp_path: Path) -> None:
+    start(tmp_path / "data")
+    ids = asyncio.run(begin_twenty_times(6))
+    done = run("doctor")
+    assert done.code == 1
+    assert f"6 tasks began 20 times or more and did not end: {', '.join(ids[:5])}\n" in done.out
+
+
+async def begin_twenty_times(tasks: int) -> list[str]:
+    """Put tasks into the ledger that 20 claims did not bring to an end."""
+    async with open_ledger(load()) as ledger:
+        account = await ledger.make_account("default")
+        await ledger.enrol(card("hand"))
+        ids = [(await ledger.add(new_task(account))).task_id for _ in range(tasks)]
+        for _ in range(20 * tasks):
+            await ledger.give_back((await must_claim(ledger, "hand")).lease, "a test")
+        await ledger.retire("hand")
+    return ids

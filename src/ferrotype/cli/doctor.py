@@ -17,6 +17,7 @@ from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.presence import address
 from ferrotype.errors import FerrotypeError
 from ferrotype.settings import Settings
+from ferrotype.task import LONELY_AFTER
 from ferrotype.wiring.ledger import has_ledger, open_ledger
 
 NETWORK_FILE_SYSTEMS = {
@@ -122,6 +123,7 @@ def check_ledger(chosen: Settings) -> Iterator[Finding]:
 async def _look_into(chosen: Settings) -> list[Finding]:
     async with open_ledger(chosen) as ledger:
         counts, workers = await ledger.counts(), await ledger.workers()
+        stuck = await ledger.stuck(5)
     waiting = sum(n for (_, status), n in counts.items() if status == "PENDING")
     findings = [Finding("ok", f"the ledger answers: {sum(counts.values())} tasks")]
     for worker in workers:
@@ -135,6 +137,10 @@ async def _look_into(chosen: Settings) -> list[Finding]:
         state: Literal["note", "broken"] = "broken" if waiting else "note"
         fix = "Start `ferrotype serve` or `ferrotype worker`."
         findings.append(Finding(state, f"no worker runs; {waiting} tasks wait", fix))
+    if stuck.count:
+        said = f"{stuck.count} tasks began {LONELY_AFTER} times or more and did not end: "
+        fix = "See the log for what ends their workers; they go on, alone and a minute apart."
+        findings.append(Finding("broken", said + ", ".join(stuck.task_ids), fix))
     return findings
 
 

@@ -19,6 +19,7 @@ from ferrotype.conformance.ledger_base import (
     new_task,
 )
 from ferrotype.errors import Conflict
+from ferrotype.ports.admin import Stuck
 from ferrotype.ports.ledger import Ending
 from ferrotype.task import FINAL, MAX_FAULTS, RULES, Lease, Move, Result, Status
 
@@ -285,6 +286,22 @@ class MoveTests(LedgerTests):
         await ledger.set_clock_offset(61)
         assert await ledger.claim(worker, [MODEL], alone=False) is None
         assert (await must_claim(ledger, worker)).lease.attempt == 21
+
+    async def test_tasks_that_were_claimed_twenty_times_are_named(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        ids = [(await ledger.add(new_task(account))).task_id for _ in range(2)]
+        for task_id in ids:
+            for _ in range(19):
+                lease = (await must_claim(ledger, worker)).lease
+                assert lease.task == task_id
+                await ledger.give_back(lease, "a test")
+            assert task_id not in (await ledger.stuck(5)).task_ids
+            lease = (await must_claim(ledger, worker)).lease
+        assert await ledger.stuck(5) == Stuck(2, tuple(ids))
+        assert await ledger.stuck(1) == Stuck(2, (ids[0],))
+        await ledger.settle(lease, DONE)
+        assert await ledger.stuck(5) == Stuck(1, (ids[0],))
 
     async def test_notes_reach_the_next_attempt(
         self, ledger: FullLedger, account: str, worker: str

@@ -41,6 +41,13 @@ class WorkerSeen(Struct, frozen=True, kw_only=True):
     age: float
 
 
+class Stuck(Struct, frozen=True):
+    """Open tasks that were claimed `LONELY_AFTER` times or more: how many, and some ids."""
+
+    count: int
+    task_ids: tuple[str, ...]
+
+
 class Admin(Protocol):
     """What operators, the door (keys) and tests ask of a ledger."""
 
@@ -84,6 +91,9 @@ class Admin(Protocol):
 
     async def counts(self) -> dict[tuple[str, str], int]:
         """Return how many tasks there are by (model, status), expired ones left out."""
+
+    async def stuck(self, limit: int) -> Stuck:
+        """Return what is stuck, with the ids of the oldest, up to `limit`."""
 
     async def set_clock_offset(self, seconds: float) -> None:
         """Move the ledger's clock, for tests; refused unless the ledger was opened for tests."""

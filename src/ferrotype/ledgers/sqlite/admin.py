@@ -14,12 +14,14 @@ from ferrotype.ledgers.sqlite import caps, faults
 from ferrotype.ledgers.sqlite.rows import LIVING, SECOND, moment
 from ferrotype.ledgers.sqlite.store import Store
 from ferrotype.ledgers.sqlite.writer import Batch
-from ferrotype.ports.admin import Key, Secret, WorkerSeen
-from ferrotype.task import Move, Task, Who
+from ferrotype.ports.admin import Key, Secret, Stuck, WorkerSeen
+from ferrotype.task import LONELY_AFTER, Move, Task, Who
 
 _KEY = "id, account, name, hint, scope, priority, created_at, expires_at, revoked_at"
 _LIVE_SECRETS = """SELECT kid, bytes FROM secret WHERE until_at IS NULL OR until_at > ?
     ORDER BY from_at DESC"""
+_STUCK = """SELECT id FROM task WHERE status IN ('PENDING', 'RUNNING') AND attempt >= ?
+    ORDER BY n"""
 
 
 class SqliteAdmin:
@@ -156,6 +158,15 @@ class SqliteAdmin:
                 {"now": self._store.now(conn)},
             )
             return {(model, status): n for model, status, n in rows}
+
+        return await self._store.scan(query)
+
+    async def stuck(self, limit: int) -> Stuck:
+        """Return what is stuck, with the ids of the oldest, up to `limit`."""
+
+        def query(conn: sqlite3.Connection) -> Stuck:
+            ids = [row[0] for row in conn.execute(_STUCK, (LONELY_AFTER,))]
+            return Stuck(len(ids), tuple(ids[:limit]))
 
         return await self._store.scan(query)
 
