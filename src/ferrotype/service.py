@@ -1,6 +1,7 @@
 """What callers may do with tasks: create, ask, list, cancel, and wait for one at the line."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -25,12 +26,14 @@ NO_TASK = "00000000-0000-7000-8000-000000000000"
 class Options(Struct, frozen=True, kw_only=True):
     """What an operator may set. Times in seconds.
 
-    `seats` attended calls at once at most, each renewed `renew_every` for `attended_for` and sent
-    away after `patience`. `latency` makes every task take at least that long. Below `free_space`
-    (a part of the store, 0 to 1; looked at every `space_every`) nothing new is accepted.
+    `seats` attended calls at once at most, `account_seats` of one account; each is renewed
+    `renew_every` for `attended_for` and sent away after `patience`. `latency` makes every task take
+    at least that long. Below `free_space` (a part of the store, 0 to 1; looked at every
+    `space_every`) nothing new is accepted.
     """
 
     seats: int = 64
+    account_seats: int = 32
     renew_every: float = 5.0
     attended_for: float = 15.0
     patience: float = 298.0
@@ -67,7 +70,7 @@ class Service:
         self._clock = clock
         self._store = store
         self._options = options or Options()
-        self._seated = 0
+        self._seated: Counter[str] = Counter()  # by account
         self._space_known_until = float("-inf")
         self._space_left = True
 
@@ -162,19 +165,23 @@ class Service:
         await self._intake.get("", NO_TASK)
 
     @contextmanager
-    def seat(self) -> Iterator[None]:
-        """Take one of the seats for attended calls. Raises `RateQuotaExceeded` when all are taken.
+    def seat(self, caller: Key) -> Iterator[None]:
+        """Take one of the seats for attended calls. Raises `RateQuotaExceeded` when all are taken,
+        or all that the caller's account may have.
 
         Nobody queues: a caller that waits at the line for a seat would only time out there.
         """
-        if self._seated >= self._options.seats:
+        account, seated = caller.account, self._seated
+        if seated.total() >= self._options.seats or seated[account] >= self._options.account_seats:
             raise RateQuotaExceeded()
-        self._seated += 1
+        seated[account] += 1
         try:
             with metrics.ATTENDED_CALLS.track_inprogress():
                 yield
         finally:
-            self._seated -= 1
+            seated[account] -= 1
+            if not seated[account]:
+                del seated[account]
 
     async def attend(self, caller: Key, submitted: Submitted) -> Task | None:
         """Wait for a task's end, telling the ledger meanwhile that its caller is still there.

@@ -11,6 +11,7 @@ import pytest
 from house import MODEL, ORDER, T2I, House, house, listening
 
 from ferrotype.errors import Unavailable
+from ferrotype.keyring import new_key
 from ferrotype.ports.ledger import Claim
 from ferrotype.service import Options
 from ferrotype.task import Status, Task
@@ -23,8 +24,8 @@ async def home(tmp_path: Path) -> AsyncIterator[House]:
         yield found
 
 
-async def call(home: House) -> httpx.Response:
-    async with home.client(timeout=30) as client:
+async def call(home: House, key: str = "") -> httpx.Response:
+    async with home.client(key, timeout=30) as client:
         return await client.post(T2I, json=ORDER)
 
 
@@ -149,6 +150,27 @@ async def test_nobody_queues_for_a_seat(home: House) -> None:
     again = asyncio.create_task(call(home))
     await home.succeed(await claimed(home))
     assert (await again).status_code == 200
+
+
+async def test_one_account_cannot_take_all_seats(tmp_path: Path) -> None:
+    options = Options(seats=3, account_seats=2)
+    async with house(tmp_path, service_options=options) as home:
+        account = await home.ledger.make_account("another")
+        second = (await home.ledger.add_key(account, "its key", other := new_key())).id
+        calls = [asyncio.create_task(call(home)) for _ in range(2)]
+        claims = [await claimed(home) for _ in calls]
+        refused = await call(home)
+        assert (refused.status_code, refused.json()["code"]) == (429, "Throttling.RateQuota")
+        calls.append(asyncio.create_task(call(home, other)))
+        claims.append(await claimed(home))
+        assert claims[-1].task.key == second
+        assert (await call(home, other)).status_code == 429
+        for claim in claims:
+            await home.succeed(claim)
+        assert [(await one).status_code for one in calls] == [200] * 3
+        again = asyncio.create_task(call(home))
+        await home.succeed(await claimed(home))
+        assert (await again).status_code == 200
 
 
 async def test_an_asynchronous_create_needs_no_seat(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Creates:
             answer = wire.created(exchange.request_id, submitted.task_id)
             await exchange.reply(200, answer, served_by(submitted.served_by))
             return
-        with self._service.seat():
+        with self._service.seat(exchange.caller):
             submitted = await self._submit(exchange, route, asynchronous=False)
             task = await _unless_gone(exchange, self._attend(exchange, submitted))
         await self._tasks.answer(exchange, task)
