@@ -210,6 +210,19 @@ async def test_file_and_every_folder_are_flushed(
     assert flushed[1:] == [Path("rename"), attempt, attempt.parent, media / "20261123", media]
 
 
+def test_a_new_root_is_flushed_with_each_folder_made_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: flushed.append(Path(f"/proc/self/fd/{fd}").readlink())
+    )
+    LocalStore(tmp_path / "new" / "media")
+    assert flushed == [tmp_path, tmp_path / "new"]
+    LocalStore(tmp_path / "new" / "media")
+    assert len(flushed) == 2
+
+
 async def test_a_full_disk_is_an_upload_that_failed(
     store: LocalStore, picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,8 +57,8 @@ class LocalStore:
     """A media store in one folder, which it makes. Every method works in a thread."""
 
     def __init__(self, root: Path) -> None:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._root = root.resolve()
+        _make(self._root)
 
     async def put(self, key: str, file: Path, type: str) -> None:
         """Keep a copy of the regular file under the key, durably, before returning.
@@ -190,6 +190,19 @@ class LocalStore:
             yield folder
         finally:
             os.close(folder)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it that are missing, flushing each one's name to the disk."""
+    if folder.is_dir():
+        return
+    _make(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    above = os.open(folder.parent, _FOLDER)
+    try:
+        os.fsync(above)
+    finally:
+        os.close(above)
 
 
 def _place(key: str) -> _Place | None:
