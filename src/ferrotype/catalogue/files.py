@@ -72,6 +72,7 @@ class Media(Kind, frozen=True, kw_only=True, tag="media"):
 
 
 def _is_url(text: str) -> bool:
+    """Tell whether a text may be a URL. The fetcher, which follows it, is stricter: see there."""
     if len(text) > LONGEST_URL or not text.isascii() or not text.isprintable() or " " in text:
         return False
     try:

@@ -1,7 +1,8 @@
 """The one parser of URLs that come from outside. What it does not understand, it refuses.
 
-Nothing else takes such a URL apart: what this says is the host is what we resolve, check,
-connect to and name in TLS, so no two parsers can disagree.
+Nobody follows a URL that this has not taken apart: what it says is the host is what we resolve,
+check, connect to and name in TLS, so no two parsers can disagree. The catalogue looks at a URL
+before that, only to refuse at the create what can be none; it hands on the text as it came.
 """
 
 import re
