@@ -1,5 +1,6 @@
 """Settings: where they come from, what they may be, and what is said when they may not."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from ferrotype.ports.engine_room import Recipe
 from ferrotype.settings import Settings, SettingsError, is_loopback, load, reference, seconds
+from ferrotype.wiring.shared import load_catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -219,3 +221,17 @@ def test_the_reference_is_what_the_code_knows() -> None:
     for name in ("DATA_DIR", "DATABASE_URL", "MEDIA_URL", "PUBLIC_URL", "REGION", "RETENTION"):
         assert f"| `{name}` |" in reference()
     assert Settings.port == 8765
+
+
+BLOCKS = re.findall(r"```toml\n(.*?)```", (DOCS / "settings.md").read_text("utf-8"), re.DOTALL)
+
+
+def test_the_blocks_of_the_reference_are_a_settings_file() -> None:
+    write("\n".join(BLOCKS))
+    chosen = load(environ={})
+    served = {recipe.model: recipe for recipe in chosen.all_recipes}
+    assert set(served) == {"*", "wan2.2-t2i-plus"}
+    assert served["wan2.2-t2i-plus"].options == {"steps": 30}
+    assert served["wan2.2-t2i-plus"].deadline == 600.0
+    models = load_catalogue(chosen).models
+    assert models["my-model"].kind == models["wan2.2-t2i-plus"].kind
