@@ -190,6 +190,7 @@ def test_metrics_have_a_listener_of_their_own(tmp_path: Path) -> None:
             "--yes-anyone",
         ),
         (("--engine", "nonesuch"), "needs a recipe"),
+        (("--engine", "ech"), "Did you mean echo?"),
         (("--latency", "soon"), "--latency: 'soon' is not a duration"),
     ],
 )

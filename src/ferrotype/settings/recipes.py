@@ -25,7 +25,7 @@ def recipe_for_all(engine: str) -> Recipe:
     if engine not in OWN_LABELS:
         raise SettingsError(
             f'The engine {engine!r} needs a recipe that says its label: write [recipes."*"] '
-            "with engine and label in ferrotype.toml."
+            f"with engine and label in ferrotype.toml.{near(engine, OWN_LABELS)}"
         )
     return Recipe(model="*", engine=engine, label=OWN_LABELS[engine])
 
