@@ -143,4 +143,6 @@ def test_half_a_backup_is_none(run: Run, tasks: dict[Status, str]) -> None:
     run("backup", "safe", "--data-dir", "data")
     Path("safe/manifest.json").unlink()
     assert run("restore", "safe", "--data-dir", "new").code == 2
-    assert run("restore", "nowhere", "--data-dir", "new").code == 2
+    nowhere = run("restore", "nowhere", "--data-dir", "new")
+    assert nowhere.code == 2
+    assert "(manifest.json: No such file or directory)." in nowhere.err

@@ -29,7 +29,9 @@ def start(folder: Path) -> None:
 
 
 def test_nothing_is_wrong_before_the_first_start_and_after(run: Run, tmp_path: Path) -> None:
-    assert run("doctor").code == 0
+    before = run("doctor")
+    assert before.code == 0
+    assert "ok      echo serves all models: test pattern" in before.out
     start(tmp_path / "data")
     done = run("doctor")
     assert done.code == 0, done.out

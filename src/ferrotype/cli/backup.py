@@ -164,7 +164,9 @@ def _manifest(folder: Path) -> Manifest:
     """Read a backup's manifest; it may name regular files of its own folder only."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:
+    except OSError as error:
+        wrong(f"{folder} holds no whole backup ({MANIFEST}: {error.strerror}).")
+    except msgspec.DecodeError as error:
         wrong(f"{folder} holds no whole backup: {error}.")
     if manifest.version != 1:
         wrong(f"{folder} was written by a newer Ferrotype ({manifest.ferrotype}): upgrade first.")

@@ -160,7 +160,8 @@ def check_engines(chosen: Settings) -> Iterator[Finding]:
     except plugins.PluginError as error:
         yield Finding("broken", str(error), "Until then our own one is used.")
     for recipe in chosen.all_recipes:
-        served = "all other models" if recipe.model == "*" else recipe.model
+        rest = "all models" if len(chosen.all_recipes) == 1 else "all other models"
+        served = rest if recipe.model == "*" else recipe.model
         try:
             plugins.load_engine(recipe.engine)
         except plugins.PluginError as error:
