@@ -187,7 +187,7 @@ class Settings:
     log_format: Annotated[
         str,
         About(
-            "`console` for eyes, `json` for machines.",
+            "`console` for eyes, `json` for machines. The line about a request is always JSON.",
             one_of("auto", "console", "json"),
             "`console` on a terminal, else `json`",
         ),
