@@ -33,7 +33,7 @@ Folder = Annotated[
 
 
 def demo(data_dir: Folder = Path(".demo")) -> None:
-    """Make one picture by the API of a service of its own, and say where it is.
+    """Make one picture by the API, for real, and say where it is.
 
     On a terminal the service stays up until Ctrl-C; without one it ends.
     """

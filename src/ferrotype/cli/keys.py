@@ -21,7 +21,9 @@ app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What to call the key, such as its user's name.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What to call it, such as its user's name.")
+    ],
     key: Annotated[
         str | None,
         typer.Option("--key", help="A key of your own to accept; - reads it from standard input."),
@@ -55,7 +57,7 @@ async def _create(chosen: Settings, account: str, name: str, given: str | None) 
 
 @app.command("list")
 def list_(data_dir: DataDir = None, config: Config = None) -> None:
-    """List the keys: never the keys themselves, only how they begin or end."""
+    """List the keys, each by its name and its end only."""
     rows = asyncio.run(_rows(settings(config, data_dir=data_dir)))
     table(("id", "name", "account", "hint", "created", "state"), rows)
 
@@ -78,7 +80,9 @@ def _row(key: Key, account: str) -> tuple[str, ...]:
 
 @app.command()
 def revoke(
-    name: Annotated[str, typer.Argument(help="Name or id of the key, as `keys list` shows it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="KEY", help="Its name or id, as `keys list` shows it.")
+    ],
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
