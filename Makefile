@@ -92,6 +92,8 @@ endif
 
 $(BIN)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what the service needs (once; about 40 MB) ..."
+	@[ -n "$(UV)" ] || $(BIN)/python -m pip --version >/dev/null 2>&1 || \
+		$(BIN)/python -m ensurepip --default-pip >/dev/null
 	@$(INSTALL) --require-hashes -r requirements/core.txt
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@

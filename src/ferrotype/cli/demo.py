@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ferrotype.cli.listen import base_url
 from ferrotype.cli.output import broken
+from ferrotype.settings import Settings
 
 if TYPE_CHECKING:
     from ferrotype.cli.local import LocalServer
@@ -43,8 +45,9 @@ def demo(data_dir: Folder = Path(".demo")) -> None:
     try:
         with server:
             picture = _make_picture(server)
-            typer.echo(_story(server, picture))
-            if sys.stdout.isatty():
+            stays = sys.stdout.isatty()
+            typer.echo(_story(server, picture, stays=stays))
+            if stays:
                 typer.echo(f"The service stays up at {server.root}; Ctrl-C ends it.")
                 server.wait()
     except NotStarted as error:
@@ -92,24 +95,28 @@ def _output(answer: Any) -> dict[str, Any]:
     return output
 
 
-def _story(server: "LocalServer", picture: Path) -> str:
+def _story(server: "LocalServer", picture: Path, *, stays: bool) -> str:
     import json
 
     body = json.dumps(BODY, indent=4)
+    url, how = server.url, "while this service runs"
+    if not stays:
+        url = base_url(Settings(), Settings().port)
+        how = f"while `ferrotype serve --data-dir {server.data_dir}` runs"
     return f"""
 The picture: {picture}
 It was drawn by the built-in illustrator, not by a model.
 
-The same by hand, while a service runs:
+The same by hand, {how}:
 
 export DASHSCOPE_API_KEY={server.key}
 
-curl -X POST {server.url}{ROUTE} \\
+curl -X POST {url}{ROUTE} \\
     -H 'X-DashScope-Async: enable' \\
     -H "Authorization: Bearer $DASHSCOPE_API_KEY" \\
     -H 'Content-Type: application/json' \\
     -d '{body}'
 
-curl -X GET {server.url}/tasks/{picture.stem} \\
+curl -X GET {url}/tasks/{picture.stem} \\
     -H "Authorization: Bearer $DASHSCOPE_API_KEY"
 """
