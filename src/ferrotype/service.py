@@ -14,7 +14,7 @@ from ferrotype.errors import Busy, Conflict, RateQuotaExceeded, TimedOut, Unavai
 from ferrotype.ports.admin import Key
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.clock import Clock
-from ferrotype.ports.engine_room import Recipe
+from ferrotype.ports.engine_room import Recipe, recipe_of
 from ferrotype.ports.ledger import Intake, ListQuery, Page
 from ferrotype.ports.media_store import MediaStore
 from ferrotype.task import NewTask, Task
@@ -76,7 +76,7 @@ class Service:
 
     def recipe(self, model: str) -> Recipe | None:
         """Return how a model is served here, or None when it is not."""
-        return self._recipes.get(model) or self._recipes.get("*")
+        return recipe_of(self._recipes, model)
 
     async def submit(
         self,

@@ -6,6 +6,7 @@ import typer
 
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.output import table
+from ferrotype.ports.engine_room import recipe_of
 from ferrotype.settings import Settings
 from ferrotype.wiring.ledger import has_ledger, open_ledger
 
@@ -31,7 +32,7 @@ async def _rows(chosen: Settings) -> list[tuple[str, ...]]:
     alive = await _workers(chosen)
     rows: list[tuple[str, ...]] = []
     for name, model in sorted(catalogue.models.items()):
-        recipe = recipes.get(name) or recipes.get("*")
+        recipe = recipe_of(recipes, name)
         engine, label = (recipe.engine, recipe.label) if recipe else ("-", "not served")
         rows.append((name, model.kind, engine, label, str(alive.get(name, 0)), model.confidence))
     return rows

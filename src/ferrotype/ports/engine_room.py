@@ -1,6 +1,6 @@
 """The parent's side of an engine process."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -27,6 +27,11 @@ class Recipe(Struct, frozen=True, kw_only=True):
     def served_by(self) -> str:
         """Name engine and label, as the headers and the ledger carry them."""
         return f"{self.engine}; {self.label}"
+
+
+def recipe_of(recipes: Mapping[str, Recipe], model: str) -> Recipe | None:
+    """Return how a model is served by recipes under their models' names, or None: it is not."""
+    return recipes.get(model) or recipes.get("*")
 
 
 class EngineDied(Exception):
