@@ -61,7 +61,7 @@ lock: ## Choose newer versions and write them, with hashes, into requirements/ (
 		pyproject.toml requirements/build.in -o requirements/core.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		-c requirements/core.txt --extra film \
+		-c requirements/core.txt \
 		pyproject.toml requirements/build.in requirements/test.in -o requirements/test.txt
 
 clean: ## Remove what these targets made, .venv and the demo's data included
@@ -91,7 +91,7 @@ else
 endif
 
 $(BIN)/.core: requirements/core.txt pyproject.toml | $(BIN)/python
-	@echo "Installing what the service needs (once; about 40 MB) ..."
+	@echo "Installing what the service needs (once; about 80 MB) ..."
 	@[ -n "$(UV)" ] || $(BIN)/python -m pip --version >/dev/null 2>&1 || \
 		$(BIN)/python -m ensurepip --default-pip >/dev/null
 	@$(INSTALL) --require-hashes -r requirements/core.txt
