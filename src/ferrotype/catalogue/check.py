@@ -86,6 +86,10 @@ class Catalogue:
         """Return a model as it is on a route (its fields and usage may differ). KeyError: none."""
         return self._plans[name][route].model
 
+    def models_on(self, route: str) -> tuple[Model, ...]:
+        """Return the models that are served on a route, as they are on it."""
+        return tuple(plans[route].model for plans in self._plans.values() if route in plans)
+
     @property
     def routes(self) -> frozenset[str]:
         """Every create path that some model is served on."""

@@ -24,7 +24,9 @@ from ferrotype.http.faults import (
     status_of,
 )
 from ferrotype.http.host import Hosts
+from ferrotype.http.openapi import describe
 from ferrotype.http.routes.creates import Creates
+from ferrotype.http.routes.description import Description
 from ferrotype.http.routes.files import Files
 from ferrotype.http.routes.health import Health
 from ferrotype.http.routes.models import Models
@@ -122,6 +124,7 @@ def build(
     models = Models(service, catalogue)
     files = Files(service, links, store)
     health = Health(service)
+    description = Description(describe(catalogue))
     routes = [
         Route("query", "GET", f"{API}/tasks/([^/]+)", tasks.query),
         Route("create", "POST", f"{API}/services/aigc/(.+)", creates.create),
@@ -129,6 +132,7 @@ def build(
         Route("list", "GET", f"{API}/tasks", tasks.list),
         Route("cancel", "POST", f"{API}/tasks/([^/]+)/cancel", tasks.cancel),
         Route("models", "GET", f"{API}/models", models.list),
+        Route("openapi", "GET", "/openapi.json", description.read),
         Route("health", "GET", "/healthz", health.alive),
         Route("ready", "GET", "/readyz", health.ready),
     ]

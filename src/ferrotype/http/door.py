@@ -8,13 +8,15 @@ from ferrotype.http.host import Hosts
 from ferrotype.keyring import Keyring
 
 HEALTH = frozenset({"/healthz", "/readyz"})
+DESCRIPTION = "/openapi.json"
 FILES = "/files/"
 
 
 class Door:
     """Looks at host, key and workspace of each request.
 
-    Health probes come by any name and without a key; files bring a signature in the key's place.
+    Health probes come by any name and without a key; files bring a signature in the key's place;
+    the API's description is no secret.
     """
 
     def __init__(self, keyring: Keyring, hosts: Hosts, workspaces: Collection[str] = ()) -> None:
@@ -30,7 +32,7 @@ class Door:
         scope = exchange.scope
         peer = scope["client"][0] if scope.get("client") else ""
         exchange.base = self._hosts.base(peer, scope["scheme"], exchange.headers)
-        if exchange.path.startswith(FILES):
+        if exchange.path.startswith(FILES) or exchange.path == DESCRIPTION:
             return
         exchange.caller = await self._keyring.caller(_key(exchange.headers.get(b"authorization")))
         if self._workspaces:

@@ -1,0 +1,164 @@
+"""What a model may be asked, as JSON Schema: the machine's form of the reference.
+
+A schema says what the catalogue checks, as far as JSON Schema can: areas, ratios and rules between
+fields are told in words. `null` and absent mean the same on this wire, unknown keys are passed
+over; neither is spelled out again for each field.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ferrotype.catalogue.fields import Choice, Flag, Integer, Number, Text
+from ferrotype.catalogue.files import Media, MediaSet, Messages
+from ferrotype.catalogue.grammar import Field, List, Object
+from ferrotype.catalogue.model import Model
+from ferrotype.catalogue.size import Size
+
+Schema = dict[str, Any]
+SIDES = r"^[1-9][0-9]{0,4}\*[1-9][0-9]{0,4}$"
+
+
+def of_body(model: Model) -> Schema:
+    """Return the schema of a create's body, without the name of the model."""
+    forms = [_tables(model.input, model.parameters)]
+    forms += [
+        _given(variant.when, _tables(variant.input, variant.parameters))
+        for variant in model.variants
+    ]
+    return forms[0] if len(forms) == 1 else {"anyOf": forms}
+
+
+def _tables(input: Mapping[str, Field], parameters: Mapping[str, Field]) -> Schema:
+    tables = {"input": _object(input)}
+    required = ["input"]
+    if parameters:
+        tables["parameters"] = _object(parameters)
+        required += ["parameters"] * any(field.required for field in parameters.values())
+    return {"type": "object", "required": required, "properties": tables}
+
+
+def _given(when: Mapping[str, Any], schema: Schema) -> Schema:
+    """Narrow a schema to bodies whose parameters have the values of `when`."""
+    parameters = schema["properties"]["parameters"]
+    for name, value in when.items():
+        parameters["properties"][name] = {"const": value}
+    parameters["required"] = sorted({*parameters.get("required", ()), *when})
+    return schema
+
+
+def _object(fields: Mapping[str, Field]) -> Schema:
+    schema: Schema = {
+        "type": "object",
+        "properties": {name: of_field(field) for name, field in fields.items()},
+    }
+    if required := [name for name, field in fields.items() if field.required]:
+        schema["required"] = required
+    return schema
+
+
+def of_field(field: Field) -> Schema:
+    """Return the schema of one field's values, with its default and what is odd about it."""
+    said = [field.note] if field.note else []
+    match field:
+        case Text():
+            schema: Schema = {"type": "string"}
+            said.insert(0, f"{field.max} {field.unit}; the rest is cut off.")
+            if field.pattern:
+                schema["pattern"] = f"^(?:{field.pattern})$"
+            elif field.required:
+                schema["pattern"] = r"\S"
+        case Integer():
+            schema = {"type": "integer", "minimum": field.min, "maximum": field.max}
+            if field.also:
+                schema = {"anyOf": [schema, {"enum": list(field.also)}]}
+        case Number():
+            schema = {"type": "number", "minimum": field.min, "maximum": field.max}
+        case Flag():
+            schema = {"type": "boolean"}
+        case Choice():
+            schema = {"enum": list(field.of)}
+        case Size():
+            schema = _size(field)
+            said += [] if field.values else [field.limits()]
+        case Media():
+            schema = {"type": "string", "format": "uri"}
+            said.insert(0, _file(field))
+        case MediaSet():
+            schema = _media_set(field)
+            if field.sets:
+                said.append("Together only " + "; ".join(" + ".join(sorted(s)) for s in field.sets))
+        case Messages():
+            schema = _messages(field)
+            said.insert(0, field.say())
+        case List():
+            schema = {"type": "array", "items": of_field(field.of)}
+            schema |= {"minItems": field.min, "maxItems": field.max}
+        case Object():
+            schema = _object(field.fields)
+    if field.late:
+        said.append("A bad value is told at the task, not at create.")
+    if field.aliases:
+        said.append(f"Also known as {', '.join(field.aliases)}.")
+    if said:
+        schema["description"] = " ".join(said)
+    if field.default is not None:
+        schema["default"] = field.default
+    return schema
+
+
+def _size(field: Size) -> Schema:
+    if field.values:
+        return {"enum": list(field.values)}
+    free: Schema = {"type": "string", "pattern": SIDES}
+    return {"anyOf": [{"enum": list(field.tiers)}, free]} if field.tiers else free
+
+
+def _file(field: Media) -> str:
+    return (
+        f"{', '.join(field.accepts)}; {', '.join(field.formats)}; at most {field.max_mb} MB; "
+        f"sides {field.min_side} to {field.max_side} pixels."
+    )
+
+
+def _media_set(field: MediaSet) -> Schema:
+    items = [
+        {
+            "type": "object",
+            "required": ["type", "url"],
+            "properties": {"type": {"const": role}, "url": of_field(media)},
+        }
+        for role, media in field.types.items()
+    ]
+    return {
+        "type": "array",
+        "minItems": field.min,
+        "maxItems": field.max,
+        "items": {"anyOf": items},
+    }
+
+
+def _messages(field: Messages) -> Schema:
+    parts: list[Schema] = [
+        {
+            "type": "object",
+            "required": ["text"],
+            "properties": {"text": {"type": "string", "pattern": r"\S"}},
+        }
+    ]
+    if field.image:
+        picture = of_field(field.image)
+        parts.append({"type": "object", "required": ["image"], "properties": {"image": picture}})
+    message = {
+        "type": "object",
+        "required": ["content"],
+        "properties": {
+            "role": {"const": "user"},
+            "content": {
+                "type": "array",
+                "minItems": 1 + field.min_images,
+                "maxItems": 1 + field.max_images,
+                "items": {"anyOf": parts},
+            },
+        },
+    }
+    return {"type": "array", "minItems": 1, "maxItems": 1, "items": message}
