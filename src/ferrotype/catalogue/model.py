@@ -1,6 +1,7 @@
 """What a model is: a name callers use, and all that they may ask of it."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -9,7 +10,8 @@ from msgspec import Struct
 from ferrotype.catalogue.files import Media, MediaSet, Messages
 from ferrotype.catalogue.grammar import Field, List
 from ferrotype.catalogue.rules import Rule
-from ferrotype.media import Produced
+from ferrotype.catalogue.usage import Measure, Scale
+from ferrotype.media import File, Produced
 from ferrotype.ports.fetcher import FileRule
 from ferrotype.task import Order
 
@@ -17,21 +19,26 @@ IMAGES = "images"  # the role of the pictures in a message
 
 Mode = Literal["async", "sync"]
 Prompt = Literal["orig_prompt", "actual_prompt"]
-Measure = Literal["made", "size", "width", "height", "seconds"]
+Trait = Literal["finished", "typed", "metric", "rewrite_status", "reasoning"]
 
 
 class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the vendor allows one account: submissions `per` second or minute, tasks at once."""
+    """What the vendor allows one account: submissions `per` second or minute, tasks at once
+    (None: not stated)."""
 
     submit: int
     per: Literal["second", "minute"]
-    concurrent: int
+    concurrent: int | None = None
 
 
 class Variant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields of a request in which the parameters of `when` have these values."""
+    """The fields of a request in which the parameters of `when` have these values.
+
+    `pictures` names the field that then says how many pictures are wanted, in place of `n`.
+    """
 
     when: dict[str, Any]
+    pictures: str | None = None
     input: dict[str, Field]
     parameters: dict[str, Field]
 
@@ -42,7 +49,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `routes`: create path after `/api/v1/services/aigc/` -> modes. `input` and `parameters`: the
     body's fields by wire name. `canvas` is the size of what has no other size.
     `measures` ("usage" in the files): key -> a measure or a constant number. `prompts` ("shown"):
-    which prompts its results repeat. `confidence` and `source` tell how well all this is known.
+    which prompts its results repeat. `traits`: what else its answers have. `sound`: its films have
+    some. `confidence` and `source` tell how well all this is known.
     """
 
     name: str
@@ -61,6 +69,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     prompts: tuple[Literal["orig_prompt", "actual_prompt"], ...] = msgspec.field(
         name="shown", default=()
     )
+    traits: tuple[Trait, ...] = ()
+    sound: bool = False
     rate: Rate | None = None
     confidence: Literal["high", "medium", "low"]
     source: str
@@ -83,11 +93,19 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     rules[IMAGES] = media.rule
         return rules
 
-    def usage(self, order: Order, outputs: Sequence[Produced]) -> dict[str, Any]:
-        """Return what the wire calls `usage`. Only outputs without an error count."""
-        made = [output for output in outputs if output.code is None]
+    def usage(
+        self,
+        order: Order,
+        outputs: Sequence[Produced],
+        inputs: Mapping[str, Sequence[File]] = MappingProxyType({}),
+    ) -> dict[str, Any]:
+        """Return what the wire calls `usage`. Only outputs without an error count.
+
+        `inputs`: the caller's files by role, as the engine got them.
+        """
+        scale = Scale(order, outputs, inputs)
         return {
-            key: what if isinstance(what, int) else _measure(what, order, made)
+            key: what if isinstance(what, int) else scale.read(what)
             for key, what in self.measures.items()
         }
 
@@ -95,18 +113,3 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return the prompts that each result repeats; the actual one only if it was extended."""
         extended = order.fields.get("prompt_extend", False)
         return {name: order.prompt for name in self.prompts if name == "orig_prompt" or extended}
-
-
-def _measure(what: Measure, order: Order, made: Sequence[Produced]) -> int | float | str:
-    width, height = (made[0].width, made[0].height) if made else order.size
-    match what:
-        case "made":
-            return len(made)
-        case "size":
-            return f"{width}*{height}"
-        case "width":
-            return width
-        case "height":
-            return height
-        case "seconds":
-            return sum(output.seconds for output in made)

@@ -8,7 +8,7 @@ from ferrotype.catalogue.draft import Draft
 from ferrotype.catalogue.files import Media, MediaSet, Message, Messages
 from ferrotype.catalogue.grammar import Field, List
 from ferrotype.catalogue.kind import missing
-from ferrotype.catalogue.model import IMAGES, Model
+from ferrotype.catalogue.model import IMAGES, Model, Variant
 from ferrotype.catalogue.size import Size, of_area, sides
 from ferrotype.errors import EmptyInput, InvalidParameter, Refused
 from ferrotype.task import Order
@@ -63,7 +63,7 @@ class Plan:
         self.model = model
         self.steps = _steps(model.input, model.parameters)
         self.variants = [
-            (variant.when, _steps(variant.input, variant.parameters)) for variant in model.variants
+            (variant, _steps(variant.input, variant.parameters)) for variant in model.variants
         ]
         self.defaults = {
             step.name: step.default for step in self.steps if step.table == "parameters"
@@ -74,7 +74,8 @@ class Plan:
         tables = {"input": _input(body), "parameters": _parameters(body)}
         draft = Draft()
         refusal: Refusal | None = None
-        for step in self._steps_for(tables["parameters"]):
+        variant, steps = self._steps_for(tables["parameters"])
+        for step in steps:
             try:
                 value = step.take(tables[step.table])
             except Refused as no:
@@ -92,13 +93,16 @@ class Plan:
                     raise
                 refusal = refusal or (no.code, no.message)
         self._follow(draft, tables["parameters"].get("size"))
+        if variant and variant.pictures:
+            draft.words["n"] = draft.fields[variant.pictures]
         return self._order(draft), refusal
 
-    def _steps_for(self, parameters: Mapping[str, Any]) -> tuple[Step, ...]:
-        for when, steps in self.variants:
+    def _steps_for(self, parameters: Mapping[str, Any]) -> tuple[Variant | None, tuple[Step, ...]]:
+        for variant, steps in self.variants:
+            when = variant.when
             if all(_given(parameters, self.defaults, name) == when[name] for name in when):
-                return steps
-        return self.steps
+                return variant, steps
+        return None, self.steps
 
     def _follow(self, draft: Draft, asked: Any) -> None:
         """Say whose ratio the picture takes, when the caller gave no W*H."""
@@ -109,10 +113,14 @@ class Plan:
             draft.fields["size_follows"] = size.follows
 
     def _order(self, draft: Draft) -> Order:
-        words = draft.words
+        words, kind = draft.words, self.model.kind
         seed = words.get("seed")
+        if kind == "text-to-image" and IMAGES in draft.inputs:
+            kind = "image-edit"  # messages models draw and edit under one name
+        if self.model.sound and draft.fields.get("audio", True):
+            draft.fields["sound"] = True
         return Order(
-            kind=self.model.kind,
+            kind=kind,
             prompt=words.get("prompt", ""),
             negative=words.get("negative_prompt", ""),
             size=words.get("size", self.canvas),

@@ -85,29 +85,51 @@ class AreaAtMost(_Rule, frozen=True, kw_only=True, tag="area_at_most"):
             )
 
 
+class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
+    """The number `field` is at most `max`, when any of the fields `with_any` is given."""
+
+    field: str
+    max: float
+    with_any: tuple[str, ...]
+
+    def hold(self, draft: Draft) -> None:
+        """Raise `InvalidParameter` when the rule is broken."""
+        value = draft.get(self.field)
+        cause = next((name for name in self.with_any if draft.get(name)), None)
+        if value is not None and value > self.max and cause:
+            raise InvalidParameter(
+                "the parameters must conform to the specification: "
+                f"{self.field} must be at most {self.max:g} with {cause}"
+            )
+
+
 class Canvas(_Rule, frozen=True, kw_only=True, tag="canvas"):
     """Sets the size from other fields.
 
     `sizes`: by resolution and ratio; else `areas`: pixels by resolution, in the ratio asked for,
-    square where it is none. `follows` is the input whose ratio is taken once it is known.
+    square where it is none. `follows`: inputs whose ratio is taken once it is known, the first one
+    given counts; also against a ratio that was asked for, when `input_wins`.
     """
 
     sizes: dict[str, dict[str, str]] = {}
     areas: dict[str, int] = {}
-    follows: str | None = None
+    follows: tuple[str, ...] = ()
+    input_wins: bool = False
 
     def hold(self, draft: Draft) -> None:
         """Put the size into the draft."""
-        resolution, ratio = draft.get("resolution"), draft.get("ratio")
+        resolution, ratio = draft.get("resolution"), str(draft.get("ratio") or "")
+        width, _, height = ratio.partition(":")
+        asked = width.isdigit() and height.isdigit()
         text = self.sizes.get(resolution, {}).get(ratio)
         if text is not None:
             draft.words["size"] = sides(text)
-            return
-        width, _, height = str(ratio or "").partition(":")
-        shape = int(width) / int(height) if width.isdigit() and height.isdigit() else 1.0
-        draft.words["size"] = of_area(self.areas[resolution], shape)
-        if shape == 1.0 and self.follows in draft.inputs:
-            draft.fields["size_follows"] = self.follows
+        else:
+            shape = int(width) / int(height) if asked else 1.0
+            draft.words["size"] = of_area(self.areas[resolution], shape)
+        followed = next((name for name in self.follows if name in draft.inputs), None)
+        if followed and (self.input_wins or not asked):
+            draft.fields["size_follows"] = followed
 
 
-Rule = Needs | AnyOf | Excludes | SameLength | AreaAtMost | Canvas
+Rule = Needs | AnyOf | Excludes | SameLength | AreaAtMost | AtMost | Canvas

@@ -50,7 +50,7 @@ class Attempt:
         self._station = station
         self._seat = seat
         self._tools = tools
-        self._model: Model = tools.catalogue.models[claim.task.model]
+        self._model: Model = tools.catalogue.on_route(claim.task.model, claim.task.route)
         self._delivery = Delivery(tools.store, claim.task, claim.lease)
         self._fate: Fate | None = None
         self._making: asyncio.Task[Ending] | None = None
@@ -137,7 +137,7 @@ class Attempt:
         return Ending(
             result=Result(
                 outputs=produced,
-                usage=self._model.usage(order, produced),
+                usage=self._model.usage(order, produced, inputs),
                 shown=self._model.shown(order),
             )
         )
