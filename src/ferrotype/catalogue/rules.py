@@ -106,8 +106,8 @@ class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
 class Canvas(_Rule, frozen=True, kw_only=True, tag="canvas"):
     """Sets the size from other fields.
 
-    `sizes`: by resolution and ratio; else `areas`: pixels by resolution, in the ratio asked for,
-    square where it is none. `follows`: inputs whose ratio is taken once it is known, the first one
+    `sizes`: by resolution and ratio; else `areas`: pixels by resolution ("" where there is none), in
+    the ratio asked for, square where it is none. `follows`: inputs whose ratio is taken once it is known, the first one
     given counts; also against a ratio that was asked for, when `input_wins`.
     """
 
@@ -118,7 +118,7 @@ class Canvas(_Rule, frozen=True, kw_only=True, tag="canvas"):
 
     def hold(self, draft: Draft) -> None:
         """Put the size into the draft."""
-        resolution, ratio = draft.get("resolution"), str(draft.get("ratio") or "")
+        resolution, ratio = draft.get("resolution") or "", str(draft.get("ratio") or "")
         width, _, height = ratio.partition(":")
         asked = width.isdigit() and height.isdigit()
         text = self.sizes.get(resolution, {}).get(ratio)
