@@ -16,7 +16,7 @@ from ferrotype.media import Produced
 
 ROUTE = "text2image/image-synthesis"
 CATALOGUE = Catalogue.load()
-MODELS = sorted(CATALOGUE.models)
+MODELS = sorted(model.name for model in CATALOGUE.models_on(ROUTE))
 WAN = ["wan2.2-t2i-flash", "wanx2.1-t2i-plus", "wan2.1-t2i-turbo", "wanx2.0-t2i-turbo"]
 QWEN = ["qwen-image", "qwen-image-plus"]
 SEVERAL = [name for name in MODELS if name not in QWEN and not name.startswith("flux-")]
@@ -60,7 +60,7 @@ def test_every_model_answers_a_bare_prompt_with_its_defaults(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("junk", [[], {}, "x", -1.5, True, 10**400, math.nan, math.inf, "\ud800"])
 def test_every_field_of_every_model_refuses_junk(name: str, junk: Any) -> None:
-    model = CATALOGUE.models[name]
+    model = CATALOGUE.on_route(name, ROUTE)
     for field in model.parameters:
         kind = type(model.parameters[field]).__name__
         if (kind, type(junk)) in {("Flag", bool)} or (kind == "Number" and junk == -1.5):
@@ -77,7 +77,7 @@ def test_every_field_of_every_model_refuses_junk(name: str, junk: Any) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_null_is_absent_and_unknown_keys_are_passed_over(name: str) -> None:
-    model = CATALOGUE.models[name]
+    model = CATALOGUE.on_route(name, ROUTE)
     nulls = dict.fromkeys(model.parameters)
     plain = ask(name, {"seed": 1})
     same = ask(name, {**nulls, "seed": 1, "is_async": True}, negative_prompt=None, extra=[1])
@@ -115,7 +115,7 @@ def test_qwen_makes_one_picture(name: str, n: Any) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_long_texts_are_cut_and_never_refused(name: str) -> None:
-    model = CATALOGUE.models[name]
+    model = CATALOGUE.on_route(name, ROUTE)
     order = ask(name, prompt="图" * 99_999, negative_prompt="n" * 99_999).order
     limits = {name: field.max for name, field in model.input.items() if isinstance(field, Text)}
     assert order.prompt == "图" * limits["prompt"]

@@ -13,9 +13,17 @@ CATALOGUE = Catalogue.load()
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_eighteen_models_on_one_path() -> None:
-    assert len(CATALOGUE.models) == 18
-    assert CATALOGUE.routes == {"text2image/image-synthesis"}
+def test_how_many_models_are_on_each_path() -> None:
+    assert len(CATALOGUE.models) == 85
+    assert {route: len(CATALOGUE.models_on(route)) for route in CATALOGUE.routes} == {
+        "text2image/image-synthesis": 18,
+        "image2image/image-synthesis": 5,
+        "image-generation/generation": 7,
+        "multimodal-generation/generation": 24,
+        "video-generation/video-synthesis": 33,
+        "image2video/video-synthesis": 5,
+        "background-generation/generation": 1,
+    }
 
 
 def test_every_unknown_has_a_written_reason() -> None:
@@ -113,7 +121,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_later_file_wins(tmp_path: Path) -> None:
     catalogue = load(tmp_path, HEAD + "[model.wanx-v1]")
     assert catalogue.models["wanx-v1"].source == "us"
-    assert len(catalogue.models) == 18
+    assert len(catalogue.models) == len(CATALOGUE.models)
 
 
 def test_a_custom_model_is_like_another(tmp_path: Path) -> None:

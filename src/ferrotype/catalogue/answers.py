@@ -5,20 +5,32 @@ every model of a dialect.
 from ferrotype import errors
 from ferrotype.errors import FerrotypeError, default_message
 
+_TASK = (
+    (
+        "task_id, task_status",
+        "always",
+        "`UNKNOWN` (no such task, not yours, or expired) has nothing else",
+    ),
+    ("submit_time", "all", "`YYYY-MM-DD HH:mm:ss.SSS`, UTC+8, no zone mark; so all times"),
+    (
+        "scheduled_time",
+        "from RUNNING on",
+        "when work first began; a task canceled before that has none",
+    ),
+    ("end_time", "SUCCEEDED, FAILED, CANCELED", "when the task ended"),
+)
+_END = (
+    ("code, message", "FAILED", "why"),
+    (
+        "usage (beside `output`)",
+        "SUCCEEDED",
+        "what was made; only files without an error count",
+    ),
+)
+
 ANSWERS = {
     "results": (
-        (
-            "task_id, task_status",
-            "always",
-            "`UNKNOWN` (no such task, not yours, or expired) has nothing else",
-        ),
-        ("submit_time", "all", "`YYYY-MM-DD HH:mm:ss.SSS`, UTC+8, no zone mark; so all times"),
-        (
-            "scheduled_time",
-            "from RUNNING on",
-            "when work first began; a task canceled before that has none",
-        ),
-        ("end_time", "SUCCEEDED, FAILED, CANCELED", "when the task ended"),
+        *_TASK,
         (
             "results[].url",
             "SUCCEEDED",
@@ -38,14 +50,49 @@ ANSWERS = {
         (
             "task_metrics",
             "PENDING, RUNNING, SUCCEEDED, FAILED",
-            "`{TOTAL, SUCCEEDED, FAILED}`; zeros until the end",
+            "`{TOTAL, SUCCEEDED, FAILED}`; zeros until the end; not for every model",
         ),
-        ("code, message", "FAILED", "why"),
+        *_END,
+    ),
+    "choices": (
+        *_TASK,
         (
-            "usage (beside `output`)",
+            "choices[].message.content[].image",
             "SUCCEEDED",
-            "what was made; only pictures without an error count",
+            "the picture, one a choice, for 24 hours from `end_time`; the same in every poll",
         ),
+        (
+            "choices[].message.content[].text",
+            "SUCCEEDED",
+            "words between pictures (`enable_interleave`: all in one choice)",
+        ),
+        (
+            "choices[].finish_reason",
+            "SUCCEEDED",
+            "`stop`; `error` for a picture that failed while others worked: its content is one "
+            "text, code and message",
+        ),
+        *_END,
+        (
+            "a call that waits",
+            "at once",
+            "holds only `choices`, what the model adds to them (above), and `usage`",
+        ),
+    ),
+    "video": (
+        *_TASK,
+        (
+            "video_url",
+            "SUCCEEDED",
+            "the film, for 24 hours from `end_time`; the same in every poll",
+        ),
+        ("orig_prompt", "SUCCEEDED", "the prompt, as far as the model's limit"),
+        (
+            "actual_prompt",
+            "SUCCEEDED",
+            "the prompt used; only if `prompt_extend` was on; not for every model (above)",
+        ),
+        *_END,
     ),
 }
 

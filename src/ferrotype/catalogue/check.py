@@ -86,6 +86,11 @@ class Catalogue:
         """Return a model as it is on a route (its fields and usage may differ). KeyError: none."""
         return self._plans[name][route].model
 
+    @property
+    def entries(self) -> tuple[Model, ...]:
+        """All models, one that has another body on another route once for each."""
+        return tuple(plan.model for plan in self._entries.values())
+
     def models_on(self, route: str) -> tuple[Model, ...]:
         """Return the models that are served on a route, as they are on it."""
         return tuple(plans[route].model for plans in self._plans.values() if route in plans)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ferrotype.catalogue.answers import ANSWERS, create_errors, task_errors
 from ferrotype.catalogue.check import Catalogue
 from ferrotype.catalogue.fields import Choice, Text
-from ferrotype.catalogue.files import Media
+from ferrotype.catalogue.files import Media, Messages
 from ferrotype.catalogue.grammar import Field
 from ferrotype.catalogue.model import Model
 from ferrotype.catalogue.size import Size
@@ -22,7 +22,7 @@ CREATE = "/api/v1/services/aigc/"
 def pages(catalogue: Catalogue) -> dict[str, str]:
     """Return all pages by their path under the documentation's folder."""
     families: dict[str, list[Model]] = {}
-    for model in catalogue.models.values():
+    for model in catalogue.entries:
         families.setdefault(model.family, []).append(model)
     reference = {f"reference/{name}.md": _family(name, of) for name, of in families.items()}
     return {**reference, "compatibility.md": _compatibility(families)}
@@ -30,13 +30,13 @@ def pages(catalogue: Catalogue) -> dict[str, str]:
 
 def _family(name: str, models: Sequence[Model]) -> str:
     routes = sorted({route for model in models for route in model.routes})
+    served = _served(*(modes for model in models for modes in model.routes.values()))
     shared = _shared(models)
     sections = _sections(models, shared)
     parts = [
         MARK,
         f"# {name.replace('-', ' ').capitalize()}",
-        f"{len(models)} models. A request creates a task; ask for the task until it has ended; "
-        "the answer then holds the URL of each picture.",
+        f"{len(models)} models. {_INTRODUCTION[served]}",
         "## Request",
         "\n".join(f"    POST {CREATE}{route}" for route in routes),
         _table(("header", "value"), _HEADERS),
@@ -49,7 +49,7 @@ def _family(name: str, models: Sequence[Model]) -> str:
         "fields are passed over, `null` is the same as absent.",
         "## Models",
         _table(
-            ("model", "prompt", "pictures", "served", "vendor's limits", "confidence"),
+            ("model", "prompt", "makes", "served", "vendor's limits", "confidence"),
             [_line(model, _title(of)) for of in sections.values() for model in of],
         ),
         *(f"### {_title(of)}\n\n{text}" for text, of in sections.items()),
@@ -69,6 +69,14 @@ def _family(name: str, models: Sequence[Model]) -> str:
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
+_INTRODUCTION = {
+    "as a task": "A request creates a task; ask for the task until it has ended; the answer then "
+    "holds the URL of each file.",
+    "at once": "A request is answered with the URL of each file, once they are made.",
+    "as a task or at once": "A request creates a task; ask for the task until it has ended; the "
+    "answer then holds the URL of each file. Where it says so below, a request may also wait for "
+    "its answer.",
+}
 _HEADERS = (
     ("`Authorization`", "`Bearer <key>`"),
     ("`Content-Type`", "`application/json`"),
@@ -117,11 +125,29 @@ def _section(model: Model, shared: Mapping[str, Field]) -> str:
         " ".join(model.notes),
         _table(("field", "what", "default", "note"), rows) if rows else "",
         f"Does not take {', '.join(gone)}." if gone else "",
-        f"Each result holds {', '.join(f'`{key}`' for key in (*model.prompts, 'url'))}; "
-        f"`usage` holds {', '.join(f'`{key}`' for key in model.measures)}. "
+        f"{_result(model)}; `usage` holds {', '.join(f'`{key}`' for key in model.measures)}. "
         f"Confidence {model.confidence}: {model.source}.",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _result(model: Model) -> str:
+    prompts = [f"`{prompt}`" for prompt in model.prompts]
+    if model.dialect == "results":
+        return f"Each result holds {', '.join([*prompts, '`url`'])}"
+    if model.dialect == "video":
+        return f"The output holds {', '.join([*prompts, '`video_url`'])}"
+    traits = [_TRAITS[trait] for trait in model.traits]
+    return ", ".join(["The output holds `choices`", *traits])
+
+
+_TRAITS = {
+    "finished": "`finished`",
+    "typed": "pictures with a `type`",
+    "metric": "`task_metric`",
+    "rewrite_status": "`rewrite_status`",
+    "reasoning": "the prompt and a `reasoning_content` beside the picture",
+}
 
 
 def _title(models: Sequence[Model]) -> str:
@@ -133,16 +159,43 @@ def _anchor(title: str) -> str:
 
 
 def _line(model: Model, title: str) -> tuple[str, ...]:
-    prompt, n, rate = model.input.get("prompt"), model.parameters.get("n"), model.rate
-    pictures = n.say().removeprefix("an integer from ") if n else "1"
     return (
         f"[{model.name}](#{_anchor(title)})",
-        f"{prompt.max} {prompt.unit}" if isinstance(prompt, Text) else "",
-        pictures if not n or pictures == str(n.default) else f"{pictures}, default {n.default}",
+        _prompt(model),
+        _makes(model),
         _served(*model.routes.values()),
-        f"{rate.submit} a {rate.per}, {rate.concurrent} at once" if rate else "not known",
+        _rate(model),
         model.confidence,
     )
+
+
+def _prompt(model: Model) -> str:
+    prompt, messages = model.input.get("prompt"), model.input.get("messages")
+    if isinstance(messages, Messages):
+        return f"{messages.text_max} characters"
+    return f"{prompt.max} {prompt.unit}" if isinstance(prompt, Text) else ""
+
+
+def _makes(model: Model) -> str:
+    if model.media == "video":
+        seconds = model.parameters.get("duration")
+        return f"{_number(seconds)} seconds" if seconds else "1 film"
+    return _number(model.parameters.get("n"))
+
+
+def _number(field: Field | None) -> str:
+    if field is None:
+        return "1"
+    said = field.say().removeprefix("an integer from ").removeprefix("one of ")
+    return said if said == str(field.default) else f"{said}, default {field.default}"
+
+
+def _rate(model: Model) -> str:
+    rate = model.rate
+    if rate is None:
+        return "not known"
+    once = "" if rate.concurrent is None else f", {rate.concurrent} at once"
+    return f"{rate.submit} a {rate.per}{once}"
 
 
 def _served(*routes: Sequence[str]) -> str:

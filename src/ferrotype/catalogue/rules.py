@@ -106,9 +106,9 @@ class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
 class Canvas(_Rule, frozen=True, kw_only=True, tag="canvas"):
     """Sets the size from other fields.
 
-    `sizes`: by resolution and ratio; else `areas`: pixels by resolution ("" where there is none), in
-    the ratio asked for, square where it is none. `follows`: inputs whose ratio is taken once it is known, the first one
-    given counts; also against a ratio that was asked for, when `input_wins`.
+    `sizes`: by resolution and ratio; else `areas`: pixels by resolution ("" where there is none),
+    in the ratio asked for, square where it is none. `follows`: inputs whose ratio is taken once it
+    is known, the first one given counts; also against a ratio asked for, when `input_wins`.
     """
 
     sizes: dict[str, dict[str, str]] = {}
