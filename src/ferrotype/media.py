@@ -30,9 +30,13 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 class Output(Struct, frozen=True, kw_only=True):
-    """What an engine says of one output: a file in the work folder, or why there is none."""
+    """What an engine says of one output: a file in the work folder, or why there is none.
+
+    `caption`: the words that come before it, where words and pictures go by turns.
+    """
 
     path: str | None = None
+    caption: str = ""
     error_code: str | None = None
     error_message: str | None = None
     type: str = ""
@@ -45,6 +49,7 @@ class Produced(Struct, frozen=True, kw_only=True):
     """One output as the ledger keeps it: where the media store has it, or why there is none."""
 
     key: str = ""
+    caption: str = ""
     type: str = ""
     bytes: int = 0
     sha256: str = ""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ferrotype.catalogue import Catalogue
 from ferrotype.errors import IllegalInput, InvalidParameter
 from ferrotype.http import wire
 from ferrotype.media import Produced
@@ -36,6 +37,7 @@ RESULT = Result(
     shown={"orig_prompt": "a", "actual_prompt": "b"},
     kid="k1",
 )
+RESULTS = Catalogue.load().models["wanx2.1-t2i-turbo"]
 ZEROS = {"TOTAL": 2, "SUCCEEDED": 0, "FAILED": 0}
 TIMES = {
     "submit_time": "2026-01-02 17:38:24.817",
@@ -109,9 +111,9 @@ def test_each_status_has_exactly_its_fields(name: str) -> None:
     answer = {"request_id": "r", "output": {"task_id": task.id, **output}}
     if task.result:
         answer["usage"] = {"image_count": 1}
-    assert json.loads(wire.queried("r", task, urls, metrics=True)) == answer
+    assert json.loads(wire.queried("r", task, urls, RESULTS)) == answer
     del_metrics = {k: v for k, v in output.items() if k != "task_metrics"}
-    written = json.loads(wire.queried("r", task, urls, metrics=False))
+    written = json.loads(wire.queried("r", task, urls, replace(RESULTS, task_metrics=False)))
     assert written["output"] == {"task_id": task.id, **del_metrics}
 
 

@@ -18,8 +18,10 @@ from ferrotype.task import Order
 IMAGES = "images"  # the role of the pictures in a message
 
 Mode = Literal["async", "sync"]
-Prompt = Literal["orig_prompt", "actual_prompt"]
-Trait = Literal["finished", "typed", "metric", "rewrite_status", "reasoning"]
+Shown = Literal["orig_prompt", "actual_prompt", "style_index"]
+Trait = Literal[
+    "finished", "typed", "metric", "rewrite_status", "reasoning", "repainted", "lettered"
+]
 
 
 class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,9 +50,9 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `routes`: create path after `/api/v1/services/aigc/` -> modes. `input` and `parameters`: the
     body's fields by wire name. `canvas` is the size of what has no other size.
-    `measures` ("usage" in the files): key -> a measure or a constant number. `prompts` ("shown"):
-    which prompts its results repeat. `traits`: what else its answers have. `sound`: its films have
-    some. `confidence` and `source` tell how well all this is known.
+    `measures` ("usage" in the files): key -> a measure or a constant number. `repeats` ("shown"):
+    what of the request its results repeat. `traits`: what else its answers have. `sound`: whether
+    its films have some. `confidence` and `source` tell how well all this is known.
     """
 
     name: str
@@ -66,9 +68,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     variants: tuple[Variant, ...] = ()
     canvas: str = "1024*1024"
     measures: dict[str, Measure | int] = msgspec.field(name="usage")
-    prompts: tuple[Literal["orig_prompt", "actual_prompt"], ...] = msgspec.field(
-        name="shown", default=()
-    )
+    repeats: tuple[Shown, ...] = msgspec.field(name="shown", default=())
     traits: tuple[Trait, ...] = ()
     sound: bool = False
     rate: Rate | None = None
@@ -109,7 +109,9 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             for key, what in self.measures.items()
         }
 
-    def shown(self, order: Order) -> dict[str, str]:
-        """Return the prompts that each result repeats; the actual one only if it was extended."""
-        extended = order.fields.get("prompt_extend", False)
-        return {name: order.prompt for name in self.prompts if name == "orig_prompt" or extended}
+    def shown(self, order: Order) -> dict[str, Any]:
+        """Return what results repeat of a request; the actual prompt only if it was extended."""
+        known = {"orig_prompt": order.prompt, "style_index": order.fields.get("style_index")}
+        if order.fields.get("prompt_extend"):
+            known["actual_prompt"] = order.prompt
+        return {name: known[name] for name in self.repeats if name in known}

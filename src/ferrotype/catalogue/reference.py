@@ -132,12 +132,14 @@ def _section(model: Model, shared: Mapping[str, Field]) -> str:
 
 
 def _result(model: Model) -> str:
-    prompts = [f"`{prompt}`" for prompt in model.prompts]
+    prompts = [f"`{prompt}`" for prompt in model.repeats]
+    traits = [_TRAITS[trait] for trait in model.traits]
+    if traits and model.dialect == "results":
+        return f"The output holds {', '.join(['`results`', *prompts, *traits])}"
     if model.dialect == "results":
         return f"Each result holds {', '.join([*prompts, '`url`'])}"
     if model.dialect == "video":
         return f"The output holds {', '.join([*prompts, '`video_url`'])}"
-    traits = [_TRAITS[trait] for trait in model.traits]
     return ", ".join(["The output holds `choices`", *traits])
 
 
@@ -146,6 +148,8 @@ _TRAITS = {
     "typed": "pictures with a `type`",
     "metric": "`task_metric`",
     "rewrite_status": "`rewrite_status`",
+    "repainted": "`start_time`, `error_code` and `error_message`",
+    "lettered": "`text_results`",
     "reasoning": "the prompt and a `reasoning_content` beside the picture",
 }
 

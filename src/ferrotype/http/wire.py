@@ -1,4 +1,6 @@
-"""Every name on the wire: how bodies are read, and how they are written. Nowhere else."""
+"""Every name on the wire: how bodies are read, and how they are written. Nowhere else but in
+`dialects`, which writes what tasks made.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
@@ -7,7 +9,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from ferrotype.catalogue import Model
 from ferrotype.errors import IllegalInput, InvalidParameter
+from ferrotype.http import dialects
 from ferrotype.ports.ledger import Listed, ListQuery, Page
 from ferrotype.task import Status, Task
 
@@ -141,10 +145,10 @@ def unknown(request_id: str, task_id: str) -> bytes:
     )
 
 
-def queried(request_id: str, task: Task, urls: Sequence[str], *, metrics: bool) -> bytes:
-    """Write a task in the dialect `results`; `urls` has one for each output, "" for a failed one.
+def queried(request_id: str, task: Task, urls: Sequence[str], model: Model | None) -> bytes:
+    """Write a task as its model's answers are; `urls` has one for each output, "" for a failed one.
 
-    `metrics`: whether the task's model answers with `task_metrics`.
+    `model` is None when the catalogue has lost it since the create.
     """
     status = shown_status(task)
     output: dict[str, Any] = {
@@ -157,24 +161,24 @@ def queried(request_id: str, task: Task, urls: Sequence[str], *, metrics: bool) 
     if task.end_at:
         output["end_time"] = _local(task.end_at)
     answer: dict[str, Any] = {"request_id": request_id, "output": output}
-    failed = 0
     if status is Status.FAILED:
         output["code"], output["message"] = task.code, task.message
-        failed = task.total
     elif task.result:
-        outputs = task.result.outputs
-        output["results"] = [
-            {"code": one.code, "message": one.message}
-            if one.code
-            else {**task.result.shown, "url": url}
-            for one, url in zip(outputs, urls, strict=True)
-        ]
-        failed = sum(1 for one in outputs if one.code)
+        output |= dialects.made(task.result, urls, model)
         answer["usage"] = task.result.usage
-    if metrics and status is not Status.CANCELED:
-        made = len(task.result.outputs) - failed if task.result else 0
-        output["task_metrics"] = {"TOTAL": task.total, "SUCCEEDED": made, "FAILED": failed}
+        if model and "repainted" in model.traits:
+            output["start_time"] = output["scheduled_time"][:19]
+            output["end_time"] = output["end_time"][:19]
+    if status is not Status.CANCELED and (model is None or model.task_metrics):
+        output["task_metrics"] = dialects.counts(task)
     return _encode(answer)
+
+
+def answered(request_id: str, task: Task, urls: Sequence[str], model: Model) -> bytes:
+    """Write what a caller waited for, in messages."""
+    assert task.result
+    output = dialects.answered(task, urls, model)
+    return _encode({"request_id": request_id, "output": output, "usage": task.result.usage})
 
 
 def listed(request_id: str, page: Page, number: int, size: int, *, region: str) -> bytes:

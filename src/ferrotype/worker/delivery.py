@@ -46,6 +46,7 @@ class Delivery:
         await self._put(key, piece)
         return Produced(
             key=key,
+            caption=output.caption,
             type=output.type,
             bytes=piece.bytes,
             sha256=piece.sha256,

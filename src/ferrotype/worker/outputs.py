@@ -12,6 +12,7 @@ from msgspec import Struct
 from ferrotype.media import EXTENSIONS, Output, png_size, sniff
 
 MAX_SIDE = 32_768  # pixels
+MAX_CAPTION = 4_000  # characters
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -74,6 +75,8 @@ def _look_inside(output: Output, file: BinaryIO) -> None:
         raise BadOutput(f"an output said to be {output.type!r} begins like {kind or 'nothing'}")
     if not (0 < output.width <= MAX_SIDE and 0 < output.height <= MAX_SIDE):
         raise BadOutput(f"an output is said to have {output.width} x {output.height} pixels")
+    if len(output.caption) > MAX_CAPTION:
+        raise BadOutput(f"an output's caption has {len(output.caption)} characters")
     file.seek(0)
     if kind == "image/png" and png_size(file) != (output.width, output.height):
         raise BadOutput("an output's header does not have the size that it is said to have")

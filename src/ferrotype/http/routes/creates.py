@@ -58,7 +58,7 @@ class Creates:
         with self._service.seat(exchange.caller):
             submitted = await self._submit(exchange, route, asynchronous=False)
             task = await _unless_gone(exchange, self._attend(exchange, submitted))
-        await self._tasks.answer(exchange, task)
+        await self._tasks.answer_now(exchange, task)
 
     async def _submit(self, exchange: Exchange, route: str, *, asynchronous: bool) -> Submitted:
         """Read the body and commit its task. The body is gone when this returns: a caller may wait

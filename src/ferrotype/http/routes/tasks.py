@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ferrotype.catalogue import Catalogue
+from ferrotype.catalogue import Catalogue, Model
 from ferrotype.http import wire
 from ferrotype.http.exchange import Exchange, served_by
 from ferrotype.links import Links
@@ -36,28 +36,36 @@ class Tasks:
 
     async def answer(self, exchange: Exchange, task: Task) -> None:
         """Write a task with the links of its files."""
-        urls: list[str] = []
-        if task.result:
-            urls = [
-                await self._url(exchange.base, task, output.key) if output.key else ""
-                for output in task.result.outputs
-            ]
-        body = wire.queried(
-            exchange.request_id, task, urls, metrics=self._has_metrics(task.model, task.route)
-        )
+        urls, model = await self.urls(exchange.base, task), self._model(task)
+        body = wire.queried(exchange.request_id, task, urls, model)
         await exchange.reply(200, body, served_by(task.served_by), TASK_TYPE)
+
+    async def answer_now(self, exchange: Exchange, task: Task) -> None:
+        """Write what a task made to the caller who waited for it."""
+        model = self._model(task)
+        if model is None or model.dialect != "choices":
+            await self.answer(exchange, task)
+            return
+        urls = await self.urls(exchange.base, task)
+        body = wire.answered(exchange.request_id, task, urls, model)
+        await exchange.reply(200, body, served_by(task.served_by))
+
+    async def urls(self, base: str, task: Task) -> list[str]:
+        """Return the signed links of what a task made, "" for what failed."""
+        outputs = task.result.outputs if task.result else ()
+        return [await self._url(base, task, one.key) if one.key else "" for one in outputs]
 
     async def _url(self, base: str, task: Task, key: str) -> str:
         assert task.result and task.expires_at
         query = await self._links.sign(task.result.kid, key, task.expires_at)
         return f"{base}/files/{key}?{query}"
 
-    def _has_metrics(self, model: str, route: str) -> bool:
-        """Ask the catalogue; a model that it has lost since the create is written as most are."""
+    def _model(self, task: Task) -> Model | None:
+        """Ask the catalogue, which may have lost the model since the create."""
         try:
-            return self._catalogue.on_route(model, route).task_metrics
+            return self._catalogue.on_route(task.model, task.route)
         except KeyError:
-            return True
+            return None
 
     async def list(self, exchange: Exchange) -> None:
         """Answer with a page of the account's tasks, the newest first."""
