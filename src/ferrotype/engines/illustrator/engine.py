@@ -41,11 +41,8 @@ class Illustrator:
 
     def film(self, job: Job, bench: Bench) -> list[Output]:
         """Make the job's film, in this thread."""
-        try:
-            from ferrotype.engines.illustrator.video import film  # PyAV: only where one is made
-        except ModuleNotFoundError as error:
-            message = "Films need PyAV: pip install 'ferrotype[film]'."
-            raise EngineRefusal("ModelUnavailable", message) from error
+        from ferrotype.engines.illustrator.video import film  # half a second, only for films
+
         return film.make(job, bench, TEMPLATES, self.quick)
 
     def draw_all(self, job: Job, bench: Bench) -> list[Output]:
@@ -67,8 +64,11 @@ class Illustrator:
             path = bench.workdir / f"{i}.png"
             save(picture, path, job, scene, job.seed + i)
             outputs.append(
-                Output(path=str(path), type="image/png", width=picture.width, height=picture.height)
-            )
+                Output(
+                    path=str(path), type="image/png", width=picture.width, height=picture.height,
+                    caption=caption(scene, i) if job.fields.get("enable_interleave") else "",
+                )
+            )  # fmt: skip
             bench.progress((i + 1) / job.n, i + 1, job.n)
         return outputs
 
@@ -93,3 +93,11 @@ class Illustrator:
             known=made.known, unknown=made.unknown,
         )  # fmt: skip
         return made.picture, said
+
+
+def caption(scene: Scene, i: int) -> str:
+    """Say what a picture of a series shows, in the prompt's language: only what was understood."""
+    known = list(dict.fromkeys(scene.known))
+    if scene.chinese:
+        return f"第 {i + 1} 幅：{'、'.join(known)}。" if known else f"第 {i + 1} 幅：文字卡片。"
+    return f"Picture {i + 1}: {', '.join(known) or 'the words on a card'}."

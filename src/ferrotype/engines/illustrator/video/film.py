@@ -44,7 +44,6 @@ REFERENCES = (
     "ref_images_url",
 )
 TRACKS = ("audio_url", "driving_audio", "reference_audio")
-SOUNDING = re.compile(r"wan2\.[5-9]|wan[3-9]|happyhorse")
 REFERRING = r"\b(character|image|video|picture)s? ?\d\b|图\d|角色\d|视频\d"
 VERBS = r"\b(run(s|ning)?|chas(es|ing)|gallop(s|ing)?|walk(s|ing)?|stroll(s|ing)?|driv(es|ing))\b"
 DAY = re.compile(
@@ -238,16 +237,16 @@ class Film:
 
     def soundtrack(self, count: int) -> sound.Sound | None:
         """Return the caller's track, or the scene's ambience, or None for silent models."""
-        wanted, samples = self.job.fields.get("audio"), count * sound.RATE // self.fps
-        if wanted is False:
+        fields, samples = self.job.fields, count * sound.RATE // self.fps
+        if fields.get("audio") is False:
             return None
         files = [self.track]
-        if self.job.fields.get("audio_setting") == "origin" or "first_clip" in self.job.inputs:
+        if fields.get("audio_setting") == "origin" or "first_clip" in self.job.inputs:
             files.append(self.clip)
         for file in files:
             if file and (track := sound.track(Path(file.path), samples)) is not None:
                 return track
-        if wanted is None and not SOUNDING.match(self.job.model):
+        if not fields.get("sound"):
             return None
         drawn = not (self.first or self.last or self.clip)
         return sound.ambience(
