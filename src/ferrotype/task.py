@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -117,6 +117,7 @@ FINAL = frozenset(Status) - frozenset().union(
     *(rule.sources for rule in RULES.values() if rule.target is not None)
 )
 
+TOLD = frozenset({Status.SUCCEEDED, Status.FAILED})  # ends of which receivers of events are told
 MAX_FAULTS = 3
 FAULT_PAUSES = (5.0, 20.0)  # seconds before the second and the third try
 LONELY_AFTER = 20  # claims after which a task runs alone, with a pause before each
@@ -149,7 +150,7 @@ class NewTask(Struct, frozen=True, kw_only=True):
     for; `served_by` "engine; label"; `attended_for` seconds that its caller's attendance lasts
     (None: nobody attends); `delay` seconds before the first claim; `idempotency` the caller's key
     with the SHA-256 of path and body; `refusal` (code, message) that the task must end FAILED with,
-    known at create but told at the task.
+    known at create but told at the task. `id`: from `new_task_id`, where it must be known before.
     """
 
     account: str
@@ -166,6 +167,7 @@ class NewTask(Struct, frozen=True, kw_only=True):
     delay: float = 0.0
     idempotency: tuple[str, bytes] | None = None
     refusal: tuple[str, str] | None = None
+    id: str | None = None
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -234,3 +236,11 @@ def new_task_id() -> str:
     time_, chance = f"{time.time_ns() // 1_000_000:012x}", os.urandom(10).hex()
     variant = "89ab"[int(chance[3], 16) & 3]
     return f"{time_[:8]}-{time_[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[7:19]}"
+
+
+def day_of(task_id: str) -> str:
+    """Return the day (yyyymmdd, UTC) that a task's id tells of, "" for one of another make."""
+    if len(task_id) != 36 or task_id[14] != "7":
+        return ""
+    millis = int(task_id[:8] + task_id[9:13], 16)
+    return f"{datetime.fromtimestamp(millis / 1000, UTC):%Y%m%d}"

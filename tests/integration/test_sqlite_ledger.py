@@ -16,6 +16,7 @@ class TestSqliteLedger(LedgerSuite):
             max_pending=wanted.max_pending,
             max_open=wanted.max_open,
             lease=wanted.lease,
+            events=wanted.events,
             test=True,
         )
         return SqliteLedger.open(

@@ -4,9 +4,12 @@ from ferrotype.conformance.ledger_intake import IntakeTests
 from ferrotype.conformance.ledger_lanes import LaneTests
 from ferrotype.conformance.ledger_machine import MachineTests
 from ferrotype.conformance.ledger_moves import MoveTests
+from ferrotype.conformance.ledger_outbox import OutboxTests
 from ferrotype.conformance.ledger_rings import RingTests
 from ferrotype.conformance.ledger_upkeep import UpkeepTests
 
 
-class LedgerSuite(IntakeTests, MoveTests, LaneTests, RingTests, UpkeepTests, MachineTests):
+class LedgerSuite(
+    IntakeTests, MoveTests, LaneTests, RingTests, UpkeepTests, OutboxTests, MachineTests
+):
     """Subclass it, say how a ledger is opened (`open_ledger`), and run pytest."""

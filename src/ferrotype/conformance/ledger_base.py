@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ferrotype.ports.admin import Admin
 from ferrotype.ports.bell import Bell
-from ferrotype.ports.ledger import Claim, Ending, Intake, Upkeep, Work, WorkerCard
+from ferrotype.ports.ledger import Claim, Ending, Intake, Outbox, Upkeep, Work, WorkerCard
 from ferrotype.task import Lease, NewTask, Order, Result, Status
 
 MODEL = "some-model"
@@ -19,14 +19,14 @@ DONE = Ending(result=Result(outputs=(), usage={"image_count": 1}, shown={}))
 BROKEN = Ending(code="DataInspectionFailed", message="no")
 
 
-class FullLedger(Intake, Work, Upkeep, Admin, Protocol):
+class FullLedger(Intake, Work, Upkeep, Admin, Outbox, Protocol):
     """A ledger with all its ports."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
     """How a test wants its ledger to be set. Times in seconds. Always opened for tests.
 
-    `bell` is what the ledger is to ring; None: any bell.
+    `bell` is what the ledger is to ring; None: any bell. `events`: URLs that are told of ends.
     """
 
     retention: float = 1_000.0
@@ -34,6 +34,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     max_open: int = 1_000_000
     lease: float = 15.0
     bell: Bell | None = None
+    events: tuple[str, ...] = ()
 
 
 class Situation(Struct, frozen=True, kw_only=True):

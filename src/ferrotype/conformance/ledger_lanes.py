@@ -354,3 +354,28 @@ class LaneTests(LedgerTests):
         got = [claim.task.id for claim in claims if claim is not None]
         assert len(got) == 20
         assert set(got) == ids
+
+    async def test_a_profile_holds_where_the_operator_says_nothing(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.set_profile({MODEL: 2, "other": 1})
+        for _ in range(5):
+            await ledger.add(new_task(account))
+        assert len(await claim_all(ledger, worker)) == 2
+        await ledger.set_cap(None, None, 4)  # less exact, but the operator's own
+        await ledger.admit_due()
+        assert len(await claim_all(ledger, worker)) == 2
+        await ledger.set_cap(None, None, None)
+        await ledger.set_profile({})
+        await ledger.admit_due()
+        assert len(await claim_all(ledger, worker)) == 1
+
+    async def test_a_profile_that_goes_leaves_the_operators_caps(
+        self, ledger: FullLedger, account: str, worker: str
+    ) -> None:
+        await ledger.set_cap(None, MODEL, 1)
+        await ledger.set_profile({MODEL: 3})
+        await ledger.set_profile({})
+        for _ in range(3):
+            await ledger.add(new_task(account))
+        assert len(await claim_all(ledger, worker)) == 1

@@ -80,6 +80,12 @@ class Admin(Protocol):
     async def set_cap(self, account: str | None, model: str | None, n: int | None) -> None:
         """Limit ready + running tasks per (account, model); None is "any"; n None removes it."""
 
+    async def set_profile(self, caps_by_model: Mapping[str, int]) -> None:
+        """Make these the caps of any account by model, where no cap of the operator's matches.
+
+        They take the place of what this was told before; {} takes them all away.
+        """
+
     async def requeue(self, task_id: str, why: str) -> Task:
         """RUNNING -> PENDING without a fault (CANCELED if a stop was asked for), or `Conflict`."""
 

@@ -13,7 +13,7 @@ class Ear(Protocol):
 
 
 class Bell(Protocol):
-    """Topics: `work:<model>`, `task:<id>`, `stop:<worker>`."""
+    """Topics: `work:<model>`, `task:<id>`, `stop:<worker>`, `events`."""
 
     def ring(self, topics: Collection[str]) -> None:
         """Wake every ear that listens to one of these, in all processes. Any thread may call."""

@@ -1,4 +1,4 @@
-"""The durable table of tasks, which is also the queue. One ledger, four small ports.
+"""The durable table of tasks, which is also the queue. One ledger, a few small ports.
 
 Every method that makes a move either makes it or raises `Conflict` (somebody moved first).
 """
@@ -167,6 +167,54 @@ class Work(Protocol):
 
     async def note(self, lease: Lease, memo: bytes) -> None:
         """Keep bytes that the task's next attempt will receive."""
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """What one receiver is to be told: a task came to its end. Times are UTC.
+
+    `n` names this letter in the ledger; `event` is the same for every receiver and every try.
+    `start_at` is when the task was first claimed, `tries` how often it was sent in vain.
+    """
+
+    n: int
+    event: str
+    url: str
+    task: str
+    account: str
+    key: str
+    model: str
+    route: str
+    request_id: str
+    status: Status
+    start_at: datetime | None
+    end_at: datetime
+    tries: int = 0
+
+
+class Outbox(Protocol):
+    """What the courier asks of a ledger. `lead_letters` first: only one courier works at a time.
+
+    A ledger that was opened with receivers writes a letter to each of them, in the transaction of
+    the move, when a task that nobody attends ends SUCCEEDED or FAILED; and rings `events`.
+    """
+
+    async def lead_letters(self) -> bool:
+        """Try to be the one courier; once True it stays so until `close`."""
+
+    async def letters(self, url: str, limit: int) -> Sequence[Letter]:
+        """Return up to `limit` letters that are due to a receiver, the longest due first."""
+
+    async def drop_letter(self, n: int) -> None:
+        """Forget a letter: it was brought."""
+
+    async def postpone_letter(self, n: int, seconds: float) -> None:
+        """Count a try in vain; the letter is due again after so many seconds."""
+
+    async def keep_letters(self, urls: Collection[str], age: float) -> int:
+        """Forget the letters to all other receivers, and those older than `age` seconds.
+
+        Returns how many there were.
+        """
 
 
 MARK = 600.0  # seconds for which an expired task that was marked is not given out again

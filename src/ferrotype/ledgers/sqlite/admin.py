@@ -123,6 +123,14 @@ class SqliteAdmin:
 
         await self._store.writer.do(command)
 
+    async def set_profile(self, caps_by_model: Mapping[str, int]) -> None:
+        """Make these the caps of any account by model, where no cap of the operator's matches."""
+
+        def command(batch: Batch) -> None:
+            caps.take_profile(batch, caps_by_model)
+
+        await self._store.writer.do(command)
+
     async def requeue(self, task_id: str, why: str) -> Task:
         """RUNNING -> PENDING without a fault (or CANCELED), whatever its worker says."""
         return await self._store.move(Move.REQUEUE, task_id, Who.OPERATOR, why=why)

@@ -4,6 +4,7 @@
 """
 
 import sqlite3
+from collections.abc import Mapping
 
 from ferrotype.ledgers.sqlite import lanes, moves
 from ferrotype.ledgers.sqlite.writer import Batch
@@ -17,9 +18,24 @@ OPEN = """SELECT id, account, model, status, turn IS NOT NULL, not_before IS NOT
 def change(batch: Batch, account: str | None, model: str | None, n: int | None) -> None:
     """Set, change or remove a cap; sweeps bring the tasks that wait in line with it."""
     conn = batch.conn
-    conn.execute("DELETE FROM cap WHERE account IS ? AND model IS ?", (account, model))
+    conn.execute(
+        "DELETE FROM cap WHERE account IS ? AND model IS ? AND profile = 0", (account, model)
+    )
     if n is not None:
         conn.execute("INSERT INTO cap (account, model, n) VALUES (?, ?, ?)", (account, model, n))
+    conn.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('cap_sweep', 0)")
+
+
+def take_profile(batch: Batch, wanted: Mapping[str, int]) -> None:
+    """Make these the caps (by model, for any account) that stand where the operator set none."""
+    conn = batch.conn
+    rows = conn.execute("SELECT model, n FROM cap WHERE profile = 1").fetchall()
+    if dict(rows) == dict(wanted):
+        return
+    conn.execute("DELETE FROM cap WHERE profile = 1")
+    conn.executemany(
+        "INSERT INTO cap (account, model, n, profile) VALUES (NULL, ?, ?, 1)", wanted.items()
+    )
     conn.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('cap_sweep', 0)")
 
 

@@ -8,7 +8,7 @@ import sqlite3
 
 CAP = """(SELECT c.n FROM cap c
     WHERE (c.account = :account OR c.account IS NULL) AND (c.model = :model OR c.model IS NULL)
-    ORDER BY c.account IS NULL, c.model IS NULL LIMIT 1)"""
+    ORDER BY c.profile, c.account IS NULL, c.model IS NULL LIMIT 1)"""
 VIRTUAL_TIME = """coalesce(
     (SELECT min(turn) FROM task WHERE status = 'PENDING' AND turn IS NOT NULL),
     (SELECT max(finish) FROM account), 0.0)"""

@@ -1,4 +1,4 @@
-"""The SQLite ledger: all four ports over one data folder."""
+"""The SQLite ledger: all five ports over one data folder."""
 
 import asyncio
 import os
@@ -9,10 +9,13 @@ from contextlib import ExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from ferrotype.errors import Unavailable
 from ferrotype.ledgers.sqlite.admin import SqliteAdmin, ensure_secret
 from ferrotype.ledgers.sqlite.intake import SqliteIntake
 from ferrotype.ledgers.sqlite.locks import BatchLock, FileLock
+from ferrotype.ledgers.sqlite.outbox import SqliteOutbox
 from ferrotype.ledgers.sqlite.schema import connect, prepare
 from ferrotype.ledgers.sqlite.store import Limits, Store, clock
 from ferrotype.ledgers.sqlite.upkeep import SqliteUpkeep
@@ -23,8 +26,8 @@ from ferrotype.ports.bell import Bell
 DATABASE = "ledger.db"
 
 
-class SqliteLedger(SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin):
-    """The ports `Intake`, `Work`, `Upkeep` and `Admin`, for the processes of one machine.
+class SqliteLedger(SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin, SqliteOutbox):
+    """The ports `Intake`, `Work`, `Upkeep`, `Admin` and `Outbox`, for the processes of one machine.
 
     `async with SqliteLedger.open(data_dir, bell=bell, migrate=True) as ledger:`
     """
@@ -51,6 +54,7 @@ class SqliteLedger(SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin):
                 lock,
                 clock=partial(clock, limits.test),
                 retention=int(limits.retention * 1_000_000),
+                urls=msgspec.json.encode(limits.events).decode() if limits.events else "",
                 ring=bell.ring,
                 patience=limits.patience,
                 limit=limits.queue,
@@ -65,8 +69,9 @@ class SqliteLedger(SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin):
                 thread.shutdown(wait=True)
                 for worker in store.incarnations.values():
                     worker.close()
-                if store.janitor is not None:
-                    store.janitor.close()
+                for lead in (store.janitor, store.courier):
+                    if lead is not None:
+                        lead.close()
                 if ended:
                     await asyncio.to_thread(_close, lock, conns, limits.patience)
                 else:

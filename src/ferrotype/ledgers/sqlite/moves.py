@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from ferrotype.errors import Conflict
 from ferrotype.ledgers.sqlite import lanes
@@ -14,6 +15,7 @@ from ferrotype.task import (
     LONELY_PAUSE,
     MAX_FAULTS,
     RULES,
+    TOLD,
     Move,
     Rule,
     Status,
@@ -108,6 +110,14 @@ _EVENT = """INSERT INTO event (n, i, attempt, move, at, who, why)
     :attempt, :move, :at, :who, :why)"""
 
 
+_LETTERS = """INSERT INTO letter (event, url, task, account, key, model, route, request_id, status,
+    start_at, end_at, due_at)
+    SELECT :event, u.value, t.id, t.account, t.key, t.model, b.route, b.request_id, t.status,
+        t.first_claim_at, t.end_at, t.end_at
+    FROM task t JOIN body b USING (n), json_each(:urls) u
+    WHERE t.n = :n AND t.attended_until IS NULL"""
+
+
 def apply(
     batch: Batch, move: Move, task_id: str, who: Who, *, why: str = "", **values: Any
 ) -> Moved:
@@ -167,6 +177,10 @@ def _ended(batch: Batch, moved: Moved) -> None:
     batch.conn.execute("UPDATE account SET open = open - 1 WHERE id = ?", (moved.account,))
     if moved.slot:
         _leave(batch, moved)
+    if batch.urls and moved.status in TOLD:
+        given = {"event": str(uuid4()), "urls": batch.urls, "n": moved.n}
+        if batch.conn.execute(_LETTERS, given).rowcount > 0:
+            batch.topics.add("events")
 
 
 def _returned(batch: Batch, move: Move, moved: Moved) -> None:

@@ -29,6 +29,7 @@ class Limits:
     lease: float = 15.0
     patience: float = 5.0
     queue: int = 8_192
+    events: tuple[str, ...] = ()  # URLs that are told of every end
     test: bool = False
 
 
@@ -44,6 +45,7 @@ class Store:
     thread: ThreadPoolExecutor
     incarnations: dict[str, FileLock] = field(default_factory=dict)
     janitor: FileLock | None = None
+    courier: FileLock | None = None
 
     def now(self, conn: sqlite3.Connection) -> int:
         """Return the ledger's time in microseconds."""

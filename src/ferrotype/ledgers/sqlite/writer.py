@@ -27,10 +27,11 @@ log = structlog.get_logger()
 class Batch:
     """One transaction as its commands see it: a connection, one time, and the topics to ring."""
 
-    __slots__ = ("conn", "expires", "now", "open_tasks", "topics")
+    __slots__ = ("conn", "expires", "now", "open_tasks", "topics", "urls")
 
-    def __init__(self, conn: sqlite3.Connection, now: int, retention: int) -> None:
+    def __init__(self, conn: sqlite3.Connection, now: int, retention: int, urls: str) -> None:
         self.conn = conn
+        self.urls = urls  # whom to tell of tasks that end in this batch: a JSON list, or ""
         self.now = now  # microseconds since the epoch
         self.expires = now + retention  # of a task that ends in this batch
         self.topics: set[str] = set()
@@ -68,6 +69,7 @@ class Writer:
         *,
         clock: Callable[[sqlite3.Connection], int],
         retention: int,
+        urls: str,
         ring: Callable[[Collection[str]], None],
         patience: float,
         limit: int,
@@ -76,6 +78,7 @@ class Writer:
         self._lock = lock
         self._clock = clock
         self._retention = retention
+        self._urls = urls
         self._ring = ring
         self._patience = patience
         self._limit = limit
@@ -180,7 +183,7 @@ class Writer:
         try:
             if self._conn.in_transaction:  # the last batch could not even be rolled back
                 self._conn.execute("ROLLBACK")
-            batch = Batch(self._conn, self._clock(self._conn), self._retention)
+            batch = Batch(self._conn, self._clock(self._conn), self._retention, self._urls)
             if jobs[0].bare:
                 jobs[0].answer = jobs[0].command(batch)
                 return ()
