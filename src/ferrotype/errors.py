@@ -15,7 +15,12 @@ the vendor's own spelling where the vendor has one ("occured" is theirs).
     │   ├── InputDownloadFailed
     │   ├── InvalidURL
     │   ├── InvalidImageFormat
-    │   └── InvalidImageResolution
+    │   ├── InvalidImageResolution
+    │   └── InvalidFile               sound or film
+    │       ├── InvalidFileFormat
+    │       ├── InvalidFileDuration
+    │       ├── InvalidFileResolution
+    │       └── InvalidFileAspectRatio
     ├── Unauthorised                  the caller must present another key
     │   └── WorkspaceNotAuthorised
     ├── Denied                        the caller may not do this
@@ -119,6 +124,36 @@ class InvalidImageResolution(Refused):
     """The size of the input image is too small or too large."""
 
     code = "InvalidImageResolution"
+
+
+class InvalidFile(Refused):
+    """The input file is invalid."""
+
+    code = "InvalidFile.Openerror"
+
+
+class InvalidFileFormat(InvalidFile):
+    """The format of the input file is invalid."""
+
+    code = "InvalidFile.Format"
+
+
+class InvalidFileDuration(InvalidFile):
+    """The duration of the input file is invalid."""
+
+    code = "InvalidFile.Duration"
+
+
+class InvalidFileResolution(InvalidFile):
+    """The resolution of the input file is invalid."""
+
+    code = "InvalidFile.Resolution"
+
+
+class InvalidFileAspectRatio(InvalidFile):
+    """The aspect ratio of the input file is invalid."""
+
+    code = "InvalidFile.AspectRatio"
 
 
 class Unauthorised(FerrotypeError):

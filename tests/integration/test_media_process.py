@@ -34,7 +34,8 @@ async def convert(folder: Path, data: bytes, rule: FileRule = RULE) -> Image.Ima
     source, target = folder / "raw", folder / "clean.png"
     source.write_bytes(data)
     target.unlink(missing_ok=True)
-    file = await MediaProcess().convert(source, target, rule)
+    file = await MediaProcess().convert(source, folder / "clean", rule)
+    assert file.path == str(target)
     assert target.stat().st_mode & 0o777 == 0o600
     with Image.open(target) as image:
         image.load()

@@ -11,15 +11,28 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from ferrotype.errors import Broken, InputDownloadFailed, InvalidImageFormat, InvalidImageResolution
+from ferrotype import errors
+from ferrotype.errors import Broken, InputDownloadFailed, InvalidFileFormat, InvalidImageFormat
 from ferrotype.fetchers.media_words import Answer, NetworkGuard, Request
 from ferrotype.lifeline import PARENT
-from ferrotype.media import File
+from ferrotype.media import File, sniff_file
 from ferrotype.ports.fetcher import FileRule
 
 log = structlog.get_logger()
 
-_REFUSALS = {kind.code: kind for kind in (InvalidImageFormat, InvalidImageResolution)}
+_REFUSALS = {
+    kind.code: kind
+    for kind in (
+        errors.InvalidImageFormat,
+        errors.InvalidImageResolution,
+        errors.InvalidFileFormat,
+        errors.InvalidFileDuration,
+        errors.InvalidFileResolution,
+        errors.InvalidFileAspectRatio,
+    )
+}
+_WRITTEN = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
+_ENDINGS = {"image": ".png", "audio": ".wav", "video": ".mp4"}
 _MAX_ANSWER = 64 << 10
 
 
@@ -28,6 +41,7 @@ class MediaLimits:
     """How much one file may cost, in bytes and seconds, and how many are opened at once."""
 
     seconds: float = 20.0
+    film_seconds: float = 120.0
     memory: int = 1 << 30
     file: int = 256 << 20
     at_once: int = 2
@@ -41,14 +55,19 @@ class MediaProcess:
         self._room = asyncio.Semaphore(self._limits.at_once)
 
     async def convert(self, source: Path, target: Path, rule: FileRule) -> File:
-        """Decode a picture from outside and write it anew as the PNG file `target`.
+        """Decode a file from outside and write it anew as PNG, WAV or MP4.
 
-        Raises `InvalidImageFormat`, `InvalidImageResolution`, `InputDownloadFailed` where this
-        machine cannot guard a media process, or `Broken`.
+        `target` has no ending; the answer's path has. Raises `InvalidImageFormat` and its like,
+        `InputDownloadFailed` where this machine cannot guard a media process, or `Broken`.
         """
+        type = await asyncio.to_thread(sniff_file, source) or ""
+        if type not in rule.types:
+            raise _wrong_format(rule, "it is not of a format that the model takes")
+        kind = type.partition("/")[0]
+        target = target.with_name(target.name + _ENDINGS[kind])
         try:
             async with self._room:
-                answer = await self._ask(source, target, rule)
+                answer = await self._ask(source, target, rule, type)
             if answer.guard is None:
                 log.error("inputs refused: no network guard", action="media")
                 raise InputDownloadFailed(
@@ -59,20 +78,28 @@ class MediaProcess:
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-        return File(path=str(target), type="image/png", width=answer.width, height=answer.height)
+        return File(
+            path=str(target),
+            type=_WRITTEN[kind],
+            width=answer.width,
+            height=answer.height,
+            seconds=answer.seconds,
+        )
 
     async def network_guard(self) -> NetworkGuard | None:
         """Return what keeps media processes of this machine off the network, or None."""
-        return (await self._ask(Path(), Path(), None)).guard
+        return (await self._ask(Path(), Path(), None, "")).guard
 
-    async def _ask(self, source: Path, target: Path, rule: FileRule | None) -> Answer:
+    async def _ask(self, source: Path, target: Path, rule: FileRule | None, type: str) -> Answer:
         limits = self._limits
+        seconds = limits.film_seconds if type.startswith("video/") else limits.seconds
         request = Request(
             source=str(source),
             target=str(target),
             rule=rule,
+            type=type,
             memory=limits.memory,
-            cpu=int(limits.seconds) + 1,
+            cpu=int(seconds) + 1,
             file=limits.file,
         )
         process = await asyncio.create_subprocess_exec(
@@ -88,18 +115,16 @@ class MediaProcess:
             start_new_session=True,
         )
         try:
-            async with asyncio.timeout(limits.seconds):
+            async with asyncio.timeout(seconds):
                 answer, complaint = await _converse(process, msgspec.json.encode(request))
         except TimeoutError:
-            raise InvalidImageFormat(
-                "The format of the input image is invalid: it cannot be decoded in time."
-            ) from None
+            raise _wrong_format(rule, "it cannot be decoded in time") from None
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-        return _understood(process.returncode, answer, complaint)
+        return _understood(rule, process.returncode, answer, complaint)
 
 
 async def _converse(process: asyncio.subprocess.Process, request: bytes) -> tuple[bytes, bytes]:
@@ -120,12 +145,19 @@ async def _drain(pipe: asyncio.StreamReader) -> bytes:
     return kept
 
 
-def _understood(status: int | None, answer: bytes, complaint: bytes) -> Answer:
+def _wrong_format(rule: FileRule | None, why: str) -> errors.Refused:
+    """Refuse a file in the words for pictures where only pictures may be."""
+    if rule is not None and all(type.startswith("image/") for type in rule.types):
+        return InvalidImageFormat(f"The format of the input image is invalid: {why}.")
+    return InvalidFileFormat(f"The format of the input file is invalid: {why}.")
+
+
+def _understood(
+    rule: FileRule | None, status: int | None, answer: bytes, complaint: bytes
+) -> Answer:
     if status is not None and status < 0:
         log.warning("media process killed", action="media", signal=-status)
-        raise InvalidImageFormat(
-            "The format of the input image is invalid: it cannot be decoded within the limits."
-        )
+        raise _wrong_format(rule, "it cannot be decoded within the limits")
     if status == 0:
         return msgspec.json.decode(answer, type=Answer)
     tail = complaint[-2000:].decode("utf-8", "replace")

@@ -10,7 +10,8 @@ NetworkGuard = Literal["unshare", "seccomp"]
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What the child is asked. Without a rule it only says how it is guarded.
+    """What the child is asked. Without a rule it only says how it is guarded. `type` is what the
+    source begins like.
 
     `memory` and `file` in bytes, `cpu` in seconds.
     """
@@ -18,6 +19,7 @@ class Request(Struct, frozen=True, kw_only=True):
     source: str
     target: str
     rule: FileRule | None
+    type: str
     memory: int
     cpu: int
     file: int
@@ -29,5 +31,6 @@ class Answer(Struct, frozen=True, kw_only=True):
     guard: NetworkGuard | None
     width: int = 0
     height: int = 0
+    seconds: float = 0.0
     code: str | None = None
     message: str | None = None

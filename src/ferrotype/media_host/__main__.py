@@ -6,6 +6,7 @@ door to everything else, and only then look at the first byte that came from out
 
 import os
 import sys
+from collections.abc import Callable
 from typing import BinaryIO, cast
 
 import msgspec
@@ -14,6 +15,7 @@ from ferrotype import lifeline
 from ferrotype.errors import Refused
 from ferrotype.fetchers.media_words import Answer, NetworkGuard, Request
 from ferrotype.media_host import sandbox
+from ferrotype.ports.fetcher import FileRule
 
 _MAX_REQUEST = 64 << 10
 _READ = os.O_RDONLY
@@ -28,17 +30,27 @@ def main() -> int:
     sandbox.set_limits(memory=request.memory, cpu=request.cpu, file=request.file)
     if request.rule is None:
         return _answer(Answer(guard=_guard(left_network)))
-    from ferrotype.media_host import images
-
+    rewrite = _loaded(request.type)
     with _open(request.source, _READ) as source, _open(request.target, _WRITE_NEW) as target:
         guard = _guard(left_network)
         if guard is None:
             return _answer(Answer(guard=None))
         try:
-            width, height = images.rewrite(source, target, request.rule)
+            width, height, seconds = rewrite(source, target, request.rule)
         except Refused as refusal:
             return _answer(Answer(guard=guard, code=refusal.code, message=refusal.message))
-    return _answer(Answer(guard=guard, width=width, height=height))
+    return _answer(Answer(guard=guard, width=width, height=height, seconds=seconds))
+
+
+def _loaded(type: str) -> Callable[[BinaryIO, BinaryIO, FileRule], tuple[int, int, float]]:
+    """Import what reads files of a type, and return it."""
+    if type.startswith("image/"):
+        from ferrotype.media_host import images
+
+        return images.rewrite
+    from ferrotype.media_host import films, sounds
+
+    return films.rewrite if type.startswith("video/") else sounds.reader(type)
 
 
 def _open(path: str, flags: int) -> BinaryIO:

@@ -5,6 +5,7 @@ Imported before the sandbox closes, so every decoder that may be needed is loade
 
 import copy
 import io
+import math
 import mmap
 import warnings
 from contextlib import suppress
@@ -28,7 +29,7 @@ from PIL import (
 from ferrotype.errors import InvalidImageFormat, InvalidImageResolution
 from ferrotype.ports.fetcher import FileRule
 
-MAX_PIXELS = 40_000_000
+MAX_PIXELS = 64_000_000  # 8000 x 8000
 
 _DECODERS = {
     "image/bmp": BmpImagePlugin.BmpImageFile,
@@ -48,8 +49,8 @@ PngImagePlugin.MAX_TEXT_CHUNK = 1 << 20
 PngImagePlugin.MAX_TEXT_MEMORY = 4 << 20
 
 
-def rewrite(source: BinaryIO, target: BinaryIO, rule: FileRule) -> tuple[int, int]:
-    """Decode the first frame and write it as PNG; return its width and height.
+def rewrite(source: BinaryIO, target: BinaryIO, rule: FileRule) -> tuple[int, int, float]:
+    """Decode the first frame and write it as PNG; return its width, its height, and no seconds.
 
     Raises `InvalidImageFormat` or `InvalidImageResolution`.
     """
@@ -58,7 +59,7 @@ def rewrite(source: BinaryIO, target: BinaryIO, rule: FileRule) -> tuple[int, in
         clean.save(target, "PNG", compress_level=1)
     except MemoryError:
         raise _wrong_size("it needs too much memory") from None
-    return clean.size
+    return *clean.size, 0.0
 
 
 def _decode(source: BinaryIO, rule: FileRule) -> Image.Image:
@@ -84,7 +85,8 @@ def _decode(source: BinaryIO, rule: FileRule) -> Image.Image:
 
 
 def _formats(rule: FileRule) -> list[str]:
-    return [name for type in rule.types if (name := _DECODERS[type].format)]
+    kinds = (_DECODERS[type] for type in rule.types if type in _DECODERS)
+    return [kind.format for kind in kinds if kind.format]
 
 
 def _check_size(size: tuple[int, int], rule: FileRule) -> None:
@@ -95,6 +97,9 @@ def _check_size(size: tuple[int, int], rule: FileRule) -> None:
         )
     if width * height > MAX_PIXELS:
         raise _wrong_size(f"it may have {MAX_PIXELS} pixels at most")
+    least, most = rule.min_ratio or 0.0, rule.max_ratio or math.inf
+    if not least <= width / height <= most:
+        raise _wrong_size(f"its ratio must be {least:g} to {most:g}, not {width / height:.3g}")
 
 
 def _wrong_size(why: str) -> InvalidImageResolution:

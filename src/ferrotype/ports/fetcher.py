@@ -9,12 +9,16 @@ from ferrotype.media import File
 
 
 class FileRule(Struct, frozen=True, kw_only=True):
-    """What an input may be: media types, bytes, sides in pixels."""
+    """What an input may be: media types, bytes, sides in pixels, ratio W/H, seconds."""
 
     types: tuple[str, ...]
     max_bytes: int
     min_side: int = 1
     max_side: int = 8192
+    min_ratio: float | None = None
+    max_ratio: float | None = None
+    min_seconds: float | None = None
+    max_seconds: float | None = None
 
 
 class Fetcher(Protocol):
@@ -26,3 +30,6 @@ class Fetcher(Protocol):
         Raises a `Refused` (the caller's fault: `InvalidURL`, `InputDownloadFailed`,
         `InvalidImageFormat`, `InvalidImageResolution`, ...) or `Broken` (ours).
         """
+
+    async def clean(self, raw: Path, into: Path, name: str, rule: FileRule) -> File:
+        """Return a clean file of one that lies here already; `raw` is removed. Raises the same."""
