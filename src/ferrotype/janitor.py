@@ -14,6 +14,8 @@ from msgspec import Struct
 from ferrotype.ports.clock import Clock
 from ferrotype.ports.ledger import Swept, Upkeep
 from ferrotype.ports.media_store import MediaStore
+from ferrotype.task import day_of
+from ferrotype.uploads import Uploads
 
 TURN = 0.5  # seconds between two rounds: half of what a dead worker's task may wait at most
 CHUNK = 100  # expired tasks that are removed in one go
@@ -50,9 +52,17 @@ class Chore(Struct, frozen=True):
 class Janitor:
     """One process's janitor. An error is logged, and the chore's next turn comes."""
 
-    def __init__(self, upkeep: Upkeep, store: MediaStore, clock: Clock, options: Options) -> None:
+    def __init__(
+        self,
+        upkeep: Upkeep,
+        store: MediaStore,
+        uploads: Uploads,
+        clock: Clock,
+        options: Options,
+    ) -> None:
         self._upkeep = upkeep
         self._store = store
+        self._uploads = uploads
         self._clock = clock
         self._options = options
         self._due: dict[str, float] = {}
@@ -91,6 +101,7 @@ class Janitor:
             Chore("overdue", 5, lambda: upkeep.end_overdue(options.deadlines, options.deadline)),
             Chore("expire", 1, self._expire),
             Chore("checkpoint", 5, upkeep.checkpoint),
+            Chore("uploads", 300, self._uploads.sweep),
             Chore("sweep", 3600, self._sweep),
         )
 
@@ -129,7 +140,7 @@ class Janitor:
 
     async def _drop(self, swept: Sequence[Swept]) -> Sequence[str]:
         """Remove files side by side; return the tasks that have none any more."""
-        drops = (self._store.drop(f"{one.day}/{one.task_id}") for one in swept)
+        drops = (self._drop_one(one) for one in swept)
         answers = await asyncio.gather(*drops, return_exceptions=True)
         stay = {
             one.task_id: error
@@ -141,6 +152,11 @@ class Janitor:
             told = {"task": task, "tasks": len(stay), "exc_info": error}
             _log.error("files stay", action="janitor.expire", **told)
         return [one.task_id for one in swept if one.task_id not in stay]
+
+    async def _drop_one(self, one: Swept) -> None:
+        """Remove a task's results and inputs, which may lie on both sides of a midnight."""
+        for day in sorted({one.day, day_of(one.task_id) or one.day}):
+            await self._store.drop(f"{day}/{one.task_id}")
 
     async def _sweep(self) -> None:
         """Remove files that no task knows, from days when none of today's tasks was young."""

@@ -7,17 +7,30 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ferrotype import metrics
 from ferrotype.catalogue import Catalogue
-from ferrotype.errors import Busy, Conflict, RateQuotaExceeded, TimedOut, Unavailable
+from ferrotype.errors import (
+    AllocationQuotaExceeded,
+    Busy,
+    Conflict,
+    Missing,
+    RateQuotaExceeded,
+    Refused,
+    TimedOut,
+    Unavailable,
+    UploadFailed,
+)
+from ferrotype.limits import VendorLimits
 from ferrotype.ports.admin import Key
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.clock import Clock
 from ferrotype.ports.engine_room import Recipe, recipe_of
-from ferrotype.ports.ledger import Intake, ListQuery, Page
+from ferrotype.ports.ledger import Added, Intake, ListQuery, Page
 from ferrotype.ports.media_store import MediaStore
-from ferrotype.task import NewTask, Task
+from ferrotype.task import NewTask, Task, new_task_id
+from ferrotype.uploads import Uploads, comes_along
 
 TASK_ID_LENGTH = 36
 NO_TASK = "00000000-0000-7000-8000-000000000000"
@@ -61,7 +74,9 @@ class Service:
         bell: Bell,
         clock: Clock,
         store: MediaStore,
+        uploads: Uploads,
         options: Options | None = None,
+        limits: VendorLimits | None = None,
     ) -> None:
         self._intake = intake
         self._catalogue = catalogue
@@ -69,7 +84,9 @@ class Service:
         self._bell = bell
         self._clock = clock
         self._store = store
+        self._uploads = uploads
         self._options = options or Options()
+        self._limits = limits
         self._seated: Counter[str] = Counter()  # by account
         self._space_known_until = float("-inf")
         self._space_left = True
@@ -87,13 +104,19 @@ class Service:
         asynchronous: bool,
         request_id: str,
         idempotency: tuple[str, bytes] | None = None,
+        resolve: bool = False,
     ) -> Submitted:
-        """Check a create and commit it as a task. Raises `Refused`, `Denied` or `Busy`."""
+        """Check a create and commit it as a task. Raises `Refused`, `Denied` or `Busy`.
+
+        `resolve`: the caller said that there are `oss://` addresses.
+        """
         checked = self._catalogue.check(route, body, asynchronous=asynchronous)
         model = checked.model.name
         recipe = self.recipe(model)
         if recipe is None or not await self._has_space():
             raise Unavailable()
+        if self._limits:
+            self._limits.submit(caller.account, checked.model)
         new = NewTask(
             account=caller.account,
             key=caller.id,
@@ -109,10 +132,35 @@ class Service:
             idempotency=idempotency,
             refusal=checked.refusal,
         )
-        added = await self._intake.add(new)
+        added = await self._add(new, resolve)
         if added.fresh:
             metrics.creates(model).inc()
+        elif self._limits:  # a repeat costs nothing
+            self._limits.give_back(caller.account, checked.model)
         return Submitted(added.task_id, recipe.served_by, added.fresh)
+
+    async def _add(self, new: NewTask, resolve: bool) -> Added:
+        """Add a task. The files that came along are kept first, and go when it never comes to be.
+
+        After an error that leaves open whether it did, they are left to the janitor.
+        """
+        if not comes_along(new.order):
+            return await self._intake.add(new)
+        task_id = new_task_id()
+        fresh = True
+        try:
+            order = await self._uploads.gather(
+                new.account, new.model, task_id, new.order, resolve=resolve
+            )
+            added = await self._intake.add(replace(new, id=task_id, order=order))
+            fresh = added.fresh
+        except (Refused, Missing, AllocationQuotaExceeded, UploadFailed):
+            fresh = False
+            raise
+        finally:
+            if not fresh:
+                await self._uploads.forget(task_id)
+        return added
 
     async def _has_space(self) -> bool:
         now = self._clock.steady()
@@ -148,10 +196,14 @@ class Service:
 
     async def list(self, caller: Key, query: ListQuery) -> Page:
         """Return one page of the caller's account's tasks."""
+        if self._limits:
+            self._limits.call(caller.account, "list")
         return await self._intake.list(caller.account, query)
 
     async def cancel(self, caller: Key, task_id: str) -> Task:
         """Cancel a task that was never claimed; else, and for an unknown id, `Conflict`."""
+        if self._limits:
+            self._limits.call(caller.account, "cancel")
         if len(task_id) != TASK_ID_LENGTH:
             raise Conflict()
         return await self._intake.cancel(caller.account, task_id)

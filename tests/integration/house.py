@@ -22,11 +22,13 @@ from ferrotype.ledgers.sqlite import Limits, SqliteLedger
 from ferrotype.links import Links
 from ferrotype.media import Produced
 from ferrotype.media_stores.local import LocalStore
+from ferrotype.media_stores.local_inputs import LocalInputs
 from ferrotype.ports.engine_room import Recipe
 from ferrotype.ports.ledger import Claim, Ending, WorkerCard
 from ferrotype.service import Options as ServiceOptions
 from ferrotype.service import Service
 from ferrotype.task import Result
+from ferrotype.uploads import Uploads
 from ferrotype.wiring.shared import SystemClock
 
 T2I = "/api/v1/services/aigc/text2image/image-synthesis"
@@ -47,6 +49,7 @@ class House:
     store: LocalStore
     catalogue: Catalogue
     service: Service
+    uploads: Uploads
     links: Links
     keyring: Keyring
     face: Face
@@ -127,7 +130,10 @@ async def house(
             key = new_key()
             await ledger.add_key(await ledger.make_account("default"), "first", key)
             store = LocalStore(data / "media")
-            service = Service(ledger, catalogue, recipes, bell, clock, store, service_options)
+            uploads = Uploads(ledger.secrets, LocalInputs(data / "media"), store, clock)
+            service = Service(
+                ledger, catalogue, recipes, bell, clock, store, uploads, service_options
+            )
             keyring = Keyring(ledger, clock, any_key=any_key)
             links = Links(ledger.secrets, clock)
             face = build(
@@ -135,11 +141,14 @@ async def house(
                 keyring,
                 links,
                 store,
+                uploads,
                 catalogue,
                 options or Options(),
                 access or AccessLog(),
             )
-            found = House(data, ledger, bell, store, catalogue, service, links, keyring, face, key)
+            found = House(
+                data, ledger, bell, store, catalogue, service, uploads, links, keyring, face, key
+            )
             await ledger.enrol(
                 WorkerCard(id=found.worker, host="h", pid=1, version="0", models=(MODEL,))
             )

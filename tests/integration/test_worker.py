@@ -15,7 +15,7 @@ from ferrotype.errors import InputDownloadFailed, Unavailable
 from ferrotype.metrics import REGISTRY
 from ferrotype.ports.engine_room import EngineDied, EngineRoom
 from ferrotype.ports.ledger import Ending, Renewal, WorkerCard
-from ferrotype.task import Lease, Status, Task
+from ferrotype.task import Lease, Status, Task, day_of, new_task_id
 from ferrotype.worker import Station, Worker
 
 WITH_INPUT: Mapping[str, Any] = {
@@ -444,3 +444,20 @@ async def test_what_a_dead_worker_left_in_the_workshop_is_cleared(tmp_path: Path
             assert isinstance(other, Workplace)
             assert place.tools.workshop.folder.exists()
     assert list((tmp_path / "work").iterdir()) == []
+
+
+async def test_inputs_that_are_here_come_from_the_store(tmp_path: Path) -> None:
+    async with workplace(tmp_path) as place:
+        place.start()
+        task_id = new_task_id()
+        key = f"{day_of(task_id)}/{task_id}/in/0"
+        await place.tools.inputs.put(key, b"some bytes")
+        more = {**WITH_INPUT, "inputs": {"ref_img": [f"stored:{key}"]}, "id": task_id}
+        task = await place.run("a", **more)
+        assert task.status is Status.SUCCEEDED
+        assert place.fetcher.cleaned == [(b"some bytes", "ref_img-0")]
+        assert place.fetcher.asked == []
+        await place.store._part.drop(f"{day_of(task_id)}/{task_id}")
+        gone = {**more, "id": new_task_id()}
+        task = await place.run("b", **gone)
+        assert (task.status, task.code) == (Status.FAILED, "InternalError.Algo")

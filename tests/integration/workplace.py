@@ -17,6 +17,7 @@ from ferrotype.engine_rooms.process import ProcessRoom
 from ferrotype.ledgers.sqlite import Limits, SqliteLedger
 from ferrotype.media import File
 from ferrotype.media_stores.local import LocalStore
+from ferrotype.media_stores.local_inputs import LocalInputs
 from ferrotype.ports.fetcher import FileRule
 from ferrotype.task import MAX_FAULTS, NewTask, Order, Status, Task
 from ferrotype.wiring.shared import SystemClock
@@ -32,6 +33,7 @@ class NoFetcher:
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.asked: list[tuple[str, str]] = []
+        self.cleaned: list[tuple[bytes, str]] = []
         self.arrived = asyncio.Event()
         self.arrived.set()
 
@@ -40,6 +42,11 @@ class NoFetcher:
         await self.arrived.wait()
         if self.error is not None:
             raise self.error
+        return File(path=str(into / f"{name}.png"), type="image/png", width=1, height=1)
+
+    async def clean(self, raw: Path, into: Path, name: str, rule: FileRule) -> File:
+        self.cleaned.append((raw.read_bytes(), name))
+        raw.unlink()
         return File(path=str(into / f"{name}.png"), type="image/png", width=1, height=1)
 
 
@@ -170,6 +177,7 @@ async def workplace(
             catalogue=Catalogue.load(),
             fetcher=fetcher,
             store=store,
+            inputs=LocalInputs(folder / "media"),
             clock=SystemClock(),
             workshop=workshop,
             options=chosen,

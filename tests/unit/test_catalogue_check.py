@@ -195,7 +195,8 @@ def test_style_and_reference_fields_of_wanx_v1() -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("oss://bucket/a.png", "oss addresses are not served here; use http or https"),
+        ("oss:bucket/a.png", "ASCII URL"),
+        ("oss://" + "a" * 5000, "ASCII URL"),
         ("data:image/png;base64,AAAA", "ASCII URL"),
         ("https://例子.com/a.png", "ASCII URL"),
         ("https://example.com/ä.png", "ASCII URL"),

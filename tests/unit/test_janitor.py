@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from ferrotype.janitor import CHUNK, Janitor, Options
 from ferrotype.ports.ledger import Swept
+from ferrotype.task import day_of, new_task_id
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -70,6 +71,17 @@ class Upkeep:
         return self.living & frozenset(task_ids)
 
 
+class Uploads:
+    """Uploads that only count how often they are swept."""
+
+    def __init__(self) -> None:
+        self.sweeps = 0
+
+    async def sweep(self) -> int:
+        self.sweeps += 1
+        return 0
+
+
 class Store:
     """A media store of names alone."""
 
@@ -96,7 +108,9 @@ class House:
         self.upkeep = Upkeep()
         self.store = Store(self.upkeep)
         options = Options(retention=retention, unserved_after=30.0)
-        self.janitor = Janitor(self.upkeep, self.store, self.clock, options)  # type: ignore[arg-type]
+        self.uploads = Uploads()
+        parts: Any = (self.upkeep, self.store, self.uploads, self.clock, options)
+        self.janitor = Janitor(*parts)
 
     async def rounds(self, seconds: int) -> list[str]:
         """Do a round a second and return what was asked."""
@@ -105,6 +119,20 @@ class House:
             await self.janitor.round()
             self.clock.passed += 1
         return list(self.upkeep.asked)
+
+
+async def test_the_leader_sweeps_uploads_every_five_minutes() -> None:
+    house = House()
+    await house.rounds(700)
+    assert house.uploads.sweeps == 3
+
+
+async def test_inputs_from_before_midnight_go_with_their_task() -> None:
+    house = House()
+    born = new_task_id()
+    house.upkeep.old = [Swept(born, "20990101")]
+    await house.rounds(1)
+    assert house.store.dropped == [f"{day_of(born)}/{born}", f"20990101/{born}"]
 
 
 async def test_the_leader_does_each_chore_at_its_pace() -> None:

@@ -41,7 +41,8 @@ async def test_a_result_that_is_held_back_for_its_latency_is_not_overdue(tmp_pat
     upkeep: Any = Upkeep()
     chosen = load({"latency": "20m", "data_dir": tmp_path}, environ={})
     store: Any = type("Store", (), {"days": upkeep.days})()
-    await make_janitor(chosen, upkeep, store).round()
+    uploads: Any = type("Uploads", (), {"sweep": upkeep.days})()
+    await make_janitor(chosen, upkeep, store, uploads).round()
     ((deadlines, default),) = asked
     assert not deadlines
     assert default >= 300 + 0.6 * 20 * 60

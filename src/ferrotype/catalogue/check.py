@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ferrotype.catalogue.model import Model
 from ferrotype.catalogue.plan import Plan
-from ferrotype.catalogue.reader import BadCatalogue, read
+from ferrotype.catalogue.reader import BadCatalogue, read, unserved
 from ferrotype.errors import (
     Denied,
     EmptyModel,
@@ -26,6 +26,8 @@ WRONG_PATH = (
 )
 NO_SYNC = "current user api does not support synchronous calls"
 NO_ASYNC = "current user api does not support asynchronous calls"
+NOT_SERVED = "The model is not served here."
+UNSERVED = {known.path: frozenset(known.models) for known in unserved()}
 
 UnknownModel = Literal["400", "404"]
 
@@ -115,6 +117,18 @@ class Catalogue:
             model=plan.model, order=order, total=order.n, refusal=refusal, attended=attended
         )
 
+    def must_know(self, name: str, route: str = "") -> None:
+        """Raise what answers for a model that nobody knows, or none serves, if it is one.
+
+        On a `route` on which nothing is served, no model is.
+        """
+        if name in self._plans:
+            return
+        known = any(name in names for names in UNSERVED.values())
+        if known or (route in UNSERVED and route not in self.routes):
+            raise (ModelNotFound if self._unknown == "404" else InvalidParameter)(NOT_SERVED)
+        raise ModelNotFound if self._unknown == "404" else InvalidParameter("Model not exist.")
+
     def _find(self, name: Any, route: str) -> Plan:
         if name is None or name == "":
             raise EmptyModel
@@ -122,10 +136,8 @@ class Catalogue:
             raise InvalidParameter(
                 "the parameters must conform to the specification: model must be text"
             )
-        plans = self._plans.get(name)
-        if plans is None:
-            raise ModelNotFound if self._unknown == "404" else InvalidParameter("Model not exist.")
-        plan = plans.get(route)
+        self.must_know(name, route)
+        plan = self._plans[name].get(route)
         if plan is None:
             raise InvalidParameter(WRONG_PATH)
         return plan

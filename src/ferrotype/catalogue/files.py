@@ -1,5 +1,6 @@
 """Kinds of fields that name files: one URL, a set of typed URLs, a message with pictures."""
 
+import re
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -10,8 +11,10 @@ from ferrotype.catalogue.kind import Kind, missing
 from ferrotype.errors import InvalidParameter, InvalidURL
 from ferrotype.ports.fetcher import FileRule
 
-SERVED = ("http", "https")  # the schemes that a fetcher can follow today
+NO_MESSAGES = "No messages found in input"
 LONGEST_URL = 4096
+LONGEST_DATA = 10 * 1024 * 1024  # characters, as the vendor counts: encoded
+_DATA = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,", re.IGNORECASE)
 Scheme = Literal["http", "https", "data", "oss"]
 Format = Literal["jpeg", "png", "bmp", "tiff", "webp", "wav", "mp3", "mp4", "mov"]
 TYPES: dict[Format, str] = {
@@ -51,11 +54,26 @@ class Media(Kind, frozen=True, kw_only=True, tag="media"):
             max_bytes=self.max_mb << 20,
             min_side=self.min_side,
             max_side=self.max_side,
+            min_ratio=self.min_ratio,
+            max_ratio=self.max_ratio,
+            min_seconds=self.min_seconds,
+            max_seconds=self.max_seconds,
         )
 
     def say(self) -> str:
         """Say what a value must be."""
-        return f"an ASCII URL ({', '.join(s for s in self.accepts if s in SERVED)})"
+        return f"an ASCII URL ({', '.join(self.accepts)})"
+
+    def limits(self) -> str:
+        """Say what the file behind the URL may be."""
+        parts = [", ".join(self.formats), f"at most {self.max_mb} MB"]
+        if any(not TYPES[name].startswith("audio/") for name in self.formats):
+            parts.append(f"sides {self.min_side} to {self.max_side} pixels")
+        if self.min_ratio and self.max_ratio:
+            parts.append(f"ratio 1:{1 / self.min_ratio:g} to {self.max_ratio:g}:1")
+        if self.max_seconds:
+            parts.append(f"{self.min_seconds or 0:g} to {self.max_seconds:g} seconds")
+        return "; ".join(parts)
 
     def read(self, value: Any, where: str) -> str:
         """Return the URL. Whether it may be followed is for the fetcher to say."""
@@ -63,12 +81,27 @@ class Media(Kind, frozen=True, kw_only=True, tag="media"):
             self.refuse(where)
         if self.required and not value:
             raise missing(where)
-        scheme = value.partition(":")[0].lower()
-        if scheme in self.accepts and scheme not in SERVED:
-            raise InvalidURL(f"{where}: {scheme} addresses are not served here; use http or https")
-        if scheme not in self.accepts or not _is_url(value):
-            raise InvalidURL(f"The provided URL is not valid: {where} must be {self.say()}")
-        return value
+        scheme = value[:8].partition(":")[0].lower()
+        if scheme in self.accepts and self._may_be(scheme, value):
+            return value
+        raise InvalidURL(f"The provided URL is not valid: {where} must be {self.say()}")
+
+    def _may_be(self, scheme: str, value: str) -> bool:
+        if scheme == "data":
+            return self._is_data(value)
+        if scheme == "oss":  # the rest is a key, with a name of the caller's in any language
+            return value[3:6] == "://" and len(value) <= LONGEST_URL
+        return _is_url(value)
+
+    def _is_data(self, value: str) -> bool:
+        """Tell whether a data address holds what may be: by its head, the rest is for later."""
+        head = _DATA.match(value)
+        kinds = {TYPES[name].partition("/")[0] for name in self.formats}
+        return (
+            head is not None
+            and head[1].partition("/")[0].lower() in kinds
+            and head.end() < len(value) <= LONGEST_DATA
+        )
 
 
 def _is_url(text: str) -> bool:
@@ -86,7 +119,7 @@ class MediaSet(Kind, frozen=True, kw_only=True, tag="media_set"):
     """An array of {type, url}: each type has its own rules and is a role of its own.
 
     `sets`: the only combinations of types allowed. `at_most`: how often a type may occur (else
-    `max`).
+    `max`). `beside`: other URLs that an item may hold, by key, which is then their role.
     """
 
     types: dict[str, Media]
@@ -94,6 +127,7 @@ class MediaSet(Kind, frozen=True, kw_only=True, tag="media_set"):
     max: int
     sets: tuple[frozenset[str], ...] = ()
     at_most: dict[str, int] = {}
+    beside: dict[str, Media] = {}
 
     def say(self) -> str:
         """Say what a value must be."""
@@ -108,6 +142,7 @@ class MediaSet(Kind, frozen=True, kw_only=True, tag="media_set"):
         if not isinstance(value, list) or not self.min <= len(value) <= self.max:
             self.refuse(where)
         roles: dict[str, list[str]] = {}
+        more: dict[str, list[str]] = {}
         for i, item in enumerate(value):
             role = item.get("type") if isinstance(item, dict) else None
             if not isinstance(role, str) or role not in self.types:
@@ -115,11 +150,16 @@ class MediaSet(Kind, frozen=True, kw_only=True, tag="media_set"):
             roles.setdefault(role, []).append(
                 self.types[role].read(item.get("url"), f"{where}[{i}].url")
             )
+            for name, media in self.beside.items():
+                if item.get(name) is not None:
+                    more.setdefault(name, []).append(
+                        media.read(item[name], f"{where}[{i}].{name}")
+                    )
         if any(len(urls) > self.at_most.get(role, self.max) for role, urls in roles.items()):
             self.refuse(where)
         if self.sets and roles and frozenset(roles) not in self.sets:
             self.refuse(where)
-        return roles
+        return roles | more
 
 
 class Message(Struct, frozen=True):
@@ -146,11 +186,15 @@ class Messages(Kind, frozen=True, kw_only=True, tag="messages"):
 
     def read(self, value: Any, where: str) -> Message:
         """Return the message's text, cleaned and cut, and its pictures' URLs."""
+        if value == []:
+            raise InvalidParameter(NO_MESSAGES)
         if not isinstance(value, list) or len(value) != 1:
             raise InvalidParameter("messages length only support 1")
         content = value[0].get("content") if isinstance(value[0], dict) else None
         if not isinstance(content, list) or value[0].get("role", "user") != "user":
             self.refuse(where)
+        if len(content) > 1 + self.max_images:
+            raise InvalidParameter(f"content length only support {1 + self.max_images}")
         texts: list[str] = []
         images: list[str] = []
         for i, part in enumerate(content):
@@ -159,10 +203,14 @@ class Messages(Kind, frozen=True, kw_only=True, tag="messages"):
                 self.refuse(at)
             if isinstance(part.get("text"), str):
                 texts.append(clean(part["text"])[: self.text_max])
-            elif self.image and len(images) < self.max_images and "image" in part:
+            elif self.image and "image" in part:
                 images.append(self.image.read(part["image"], f"{at}.image"))
             else:
                 self.refuse(at)
-        if len(texts) != 1 or not texts[0].strip() or len(images) < self.min_images:
+        if not (
+            len(texts) == 1
+            and texts[0].strip()
+            and self.min_images <= len(images) <= self.max_images
+        ):
             raise InvalidParameter("lack of image or text")
         return Message(texts[0], images)

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ferrotype import lifeline
@@ -52,10 +53,11 @@ async def api(
     gate: int | None = None,
 ) -> None:
     """Answer callers (and, on its own socket, Prometheus) until a SIGTERM or SIGINT."""
-    from ferrotype.http import app
+    from ferrotype.http import app, wire
     from ferrotype.http.access import AccessLog
     from ferrotype.http.metrics_app import build_metrics
     from ferrotype.http.server import serve
+    from ferrotype.wiring.courier import open_courier
     from ferrotype.wiring.front import open_front
 
     if gate is not None:
@@ -64,17 +66,25 @@ async def api(
     stop, access = asyncio.Event(), AccessLog.to_stderr()
     _on_signal(stop.set)
     listener.set_inheritable(False)
-    async with open_front(chosen) as front, asyncio.TaskGroup() as group:
+    async with (
+        open_front(chosen) as front,
+        open_courier(
+            chosen, front.outbox, front.bell, partial(wire.event, region=chosen.region)
+        ) as courier,
+        asyncio.TaskGroup() as group,
+    ):
         if metrics:
             metrics.set_inheritable(False)
             group.create_task(serve(build_metrics(), [metrics], stop))
         group.create_task(front.janitor.run(stop))
+        group.create_task(courier.run(stop))
         gc.freeze()  # the catalogue stays: no collection need walk through it
         face = app.build(
             front.service,
             front.keyring,
             front.links,
             front.store,
+            front.uploads,
             front.catalogue,
             _options(chosen),
             access,

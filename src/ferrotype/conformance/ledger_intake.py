@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ferrotype.conformance.ledger_base import (
     DONE,
@@ -25,7 +26,7 @@ from ferrotype.errors import (
     Missing,
 )
 from ferrotype.ports.ledger import Added, ListQuery
-from ferrotype.task import Status, Task
+from ferrotype.task import Status, Task, new_task_id
 
 DIGEST = sha256(b"one body").digest()
 
@@ -81,6 +82,14 @@ class IntakeTests(LedgerTests):
         claim = await must_claim(ledger, worker)
         assert claim.order == new.order
         assert claim.refusal == ("InvalidParameter.Size", "too wide")
+
+    async def test_an_id_made_before_is_the_tasks(self, ledger: FullLedger, account: str) -> None:
+        born = new_task_id()
+        new = new_task(account, id=born, idempotency=("a-key", DIGEST))
+        assert await ledger.add(new) == Added(born)
+        again = replace(new, id=new_task_id())
+        assert await ledger.add(again) == Added(born, fresh=False)
+        assert await ledger.get(account, again.id or "") is None
 
     async def test_an_idempotency_key_finds_the_first_task(
         self, ledger: FullLedger, account: str, worker: str

@@ -31,11 +31,13 @@ from ferrotype.http.routes.files import Files
 from ferrotype.http.routes.health import Health
 from ferrotype.http.routes.models import Models
 from ferrotype.http.routes.tasks import Tasks
+from ferrotype.http.routes.uploads import PATH, UploadRoutes
 from ferrotype.http.routing import Route, Table
 from ferrotype.keyring import Keyring
 from ferrotype.links import Links
 from ferrotype.ports.media_store import MediaStore
 from ferrotype.service import Service
+from ferrotype.uploads import Uploads
 
 API = "/api/v1"
 
@@ -112,6 +114,7 @@ def build(
     keyring: Keyring,
     links: Links,
     store: MediaStore,
+    uploads: Uploads,
     catalogue: Catalogue,
     options: Options,
     access: AccessLog,
@@ -123,6 +126,7 @@ def build(
     creates = Creates(service, tasks, options.limits)
     models = Models(service, catalogue)
     files = Files(service, links, store)
+    taking = UploadRoutes(uploads, catalogue, options.limits)
     health = Health(service)
     description = Description(describe(catalogue))
     routes = [
@@ -132,6 +136,8 @@ def build(
         Route("list", "GET", f"{API}/tasks", tasks.list),
         Route("cancel", "POST", f"{API}/tasks/([^/]+)/cancel", tasks.cancel),
         Route("models", "GET", f"{API}/models", models.list),
+        Route("policy", "GET", f"{API}/uploads", taking.policy),
+        Route("upload", "POST", PATH, taking.take),
         Route("openapi", "GET", "/openapi.json", description.read),
         Route("health", "GET", "/healthz", health.alive),
         Route("ready", "GET", "/readyz", health.ready),

@@ -10,12 +10,14 @@ from ferrotype.keyring import Keyring
 HEALTH = frozenset({"/healthz", "/readyz"})
 DESCRIPTION = "/openapi.json"
 FILES = "/files/"
+UPLOAD = ("/upload", "/upload/")
 
 
 class Door:
     """Looks at host, key and workspace of each request.
 
-    Health probes come by any name and without a key; files bring a signature in the key's place;
+    Health probes come by any name and without a key; files, read or uploaded, bring a
+    signature in the key's place;
     the API's description is no secret.
     """
 
@@ -32,7 +34,7 @@ class Door:
         scope = exchange.scope
         peer = scope["client"][0] if scope.get("client") else ""
         exchange.base = self._hosts.base(peer, scope["scheme"], exchange.headers)
-        if exchange.path.startswith(FILES) or exchange.path == DESCRIPTION:
+        if exchange.path.startswith(FILES) or exchange.path in (DESCRIPTION, *UPLOAD):
             return
         exchange.caller = await self._keyring.caller(_key(exchange.headers.get(b"authorization")))
         if self._workspaces:

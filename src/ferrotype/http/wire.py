@@ -12,8 +12,9 @@ import msgspec
 from ferrotype.catalogue import Model
 from ferrotype.errors import IllegalInput, InvalidParameter
 from ferrotype.http import dialects
-from ferrotype.ports.ledger import Listed, ListQuery, Page
+from ferrotype.ports.ledger import Letter, Listed, ListQuery, Page
 from ferrotype.task import Status, Task
+from ferrotype.uploads import MAX_BYTES, Leave
 
 VENDOR_OFFSET = timedelta(hours=8)
 VENDOR_ZONE = timezone(VENDOR_OFFSET)
@@ -207,13 +208,50 @@ def _row(row: Listed, region: str) -> dict[str, Any]:
         "request_id": row.request_id,
         "status": shown_status(task),
         "task_id": task.id,
-        "user_api_unique_key": f"apikey:v1:aigc:{task.route.replace('/', ':')}:{task.model}",
+        "user_api_unique_key": _unique_key(task.route, task.model),
     }
     if task.first_claim_at:
         said["start_time"] = _millis(task.first_claim_at)
     if task.end_at:
         said["end_time"] = _millis(task.end_at)
     return said
+
+
+def _unique_key(route: str, model: str) -> str:
+    return f"apikey:v1:aigc:{route.replace('/', ':')}:{model}"
+
+
+def event(letter: Letter, *, region: str) -> bytes:
+    """Write a letter as the vendor's event bus does: without the result, and the same each try."""
+    ended = _zulu(letter.end_at)
+    data = {
+        "task_id": letter.task,
+        "task_status": letter.status,
+        "end_time": _local(letter.end_at)[:19],
+        "user_api_unique_key": _unique_key(letter.route, letter.model),
+        "contain_result": False,
+        "region": region,
+        "request_id": letter.request_id,
+        "api_key_id": letter.key,
+    }
+    if letter.start_at:
+        data["start_time"] = _local(letter.start_at)[:19]
+    return _encode(
+        {
+            "id": letter.event,
+            "source": "acs.dashscope",
+            "specversion": "1.0",
+            "type": "dashscope:System:AsyncTaskFinish",
+            "datacontenttype": "application/json;charset=utf-8",
+            "time": ended,
+            "aliyunaccountid": letter.account,
+            "aliyunoriginalaccountid": letter.account,
+            "aliyunpublishtime": ended,
+            "aliyuneventbusname": "default",
+            "aliyunregionid": region,
+            "data": data,
+        }
+    )
 
 
 def cancelled(request_id: str) -> bytes:
@@ -241,6 +279,27 @@ def models(
     )
 
 
+def policy(leave: Leave, host: str) -> bytes:
+    """Write leave to upload. The life it tells of is the vendor's; the policy's own is longer."""
+    return _encode(
+        {
+            "data": {
+                "policy": leave.policy,
+                "signature": leave.signature,
+                "upload_dir": leave.folder,
+                "upload_host": host,
+                "expire_in_seconds": 300,
+                "max_file_size_mb": MAX_BYTES >> 20,
+                "capacity_limit_mb": 999_999_999,
+                "oss_access_key_id": leave.kid,
+                "x_oss_object_acl": "private",
+                "x_oss_forbid_overwrite": "true",
+            },
+            "request_id": leave.id,
+        }
+    )
+
+
 def fault(request_id: str, code: str, message: str) -> bytes:
     """Write an error."""
     return _encode({"code": code, "message": message, "request_id": request_id})
@@ -254,6 +313,10 @@ def health(status: str) -> bytes:
 def _local(moment: datetime) -> str:
     """Say a moment as the vendor does: in UTC+8, with milliseconds and without a zone mark."""
     return (moment + VENDOR_OFFSET).isoformat(" ", "milliseconds")[:23]
+
+
+def _zulu(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _millis(moment: datetime) -> int:

@@ -58,7 +58,7 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
-        _make(self._root)
+        make_folder(self._root)
 
     async def put(self, key: str, file: Path, type: str) -> None:
         """Keep a copy of the regular file under the key, durably, before returning.
@@ -192,11 +192,11 @@ class LocalStore:
             os.close(folder)
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make a folder and those above it that are missing, flushing each one's name to the disk."""
     if folder.is_dir():
         return
-    _make(folder.parent)
+    make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
     above = os.open(folder.parent, _FOLDER)
     try:

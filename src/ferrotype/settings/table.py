@@ -20,7 +20,9 @@ from ferrotype.settings.values import (
     one_of,
     origin,
     path,
+    receivers,
     seconds,
+    signing_secret,
     text,
     whole,
     word,
@@ -157,6 +159,13 @@ class Settings:
     max_pending: Annotated[
         int, About("Unfinished tasks that one account may have.", whole(1, 10_000_000))
     ] = 10_000
+    upload_space: Annotated[
+        int,
+        About(
+            "Mebibytes that one account's uploads may have; they live for 48 hours.",
+            whole(1, 1 << 30),
+        ),
+    ] = 20480
     engine: Annotated[
         str | None,
         About(
@@ -181,6 +190,21 @@ class Settings:
             names,
         ),
     ] = ()
+    event_urls: Annotated[
+        tuple[str, ...],
+        About("URLs that are sent an event whenever a task succeeds or fails.", receivers),
+    ] = ()
+    event_secret: Annotated[
+        str | None,
+        About("Signs events: `whsec_` and the base64 of 24 to 64 random bytes.", signing_secret),
+    ] = None
+    limits: Annotated[
+        Literal["off", "vendor"],
+        About(
+            "`vendor` makes the vendor's limits ours: creates a second, tasks at once.",
+            one_of("off", "vendor"),
+        ),
+    ] = "off"
     log_level: Annotated[
         str, About("Least level that is logged.", one_of("debug", "info", "warning", "error"))
     ] = "info"

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from ferrotype.catalogue import Catalogue
 from ferrotype.engine_rooms.process import ProcessRoom
 from ferrotype.fetchers.download import Downloader
-from ferrotype.fetchers.guard import Guard
 from ferrotype.fetchers.guarded import GuardedFetcher
 from ferrotype.fetchers.media_process import MediaProcess
 from ferrotype.janitor import Janitor
 from ferrotype.media_stores.local import LocalStore
+from ferrotype.media_stores.local_inputs import LocalInputs
 from ferrotype.ports.engine_room import Recipe
-from ferrotype.settings import Settings, SettingsError
+from ferrotype.settings import Settings
+from ferrotype.wiring.guard import make_guard
 from ferrotype.wiring.ledger import open_both
-from ferrotype.wiring.shared import SystemClock, load_catalogue, make_janitor
+from ferrotype.wiring.shared import SystemClock, load_catalogue, make_janitor, make_uploads
 from ferrotype.worker import Options, Station, Toolbox, Worker, Workshop
 
 
@@ -39,13 +40,16 @@ async def open_back(settings: Settings) -> AsyncIterator[Back]:
                 catalogue=catalogue,
                 fetcher=make_fetcher(settings),
                 store=store,
+                inputs=LocalInputs(settings.media_dir),
                 clock=SystemClock(),
                 workshop=workshop,
                 options=Options(drain=settings.drain, latency=settings.latency),
             )
             yield Back(
                 worker=Worker(make_stations(settings, catalogue, workshop), tools),
-                janitor=make_janitor(settings, ledger, store),
+                janitor=make_janitor(
+                    settings, ledger, store, make_uploads(settings, ledger, store)
+                ),
             )
 
 
@@ -66,9 +70,5 @@ def _slots(settings: Settings, recipe: Recipe) -> int:
 
 
 def make_fetcher(settings: Settings) -> GuardedFetcher:
-    """Return the way in for callers' files. Loopback is for callers who are there themselves."""
-    try:
-        guard = Guard(allow_loopback=settings.private, allow=settings.fetch_allow_hosts)
-    except ValueError as error:
-        raise SettingsError(f"FETCH_ALLOW_HOSTS: {error}.") from None
-    return GuardedFetcher(Downloader(guard), MediaProcess())
+    """Return the way in for callers' files."""
+    return GuardedFetcher(Downloader(make_guard(settings)), MediaProcess())

@@ -8,11 +8,15 @@ from ferrotype.catalogue import Catalogue
 from ferrotype.janitor import Janitor
 from ferrotype.keyring import Keyring
 from ferrotype.links import Links
+from ferrotype.limits import VendorLimits
 from ferrotype.media_stores.local import LocalStore
+from ferrotype.ports.bell import Bell
+from ferrotype.ports.ledger import Outbox
 from ferrotype.service import Options, Service
 from ferrotype.settings import Settings
+from ferrotype.uploads import Uploads
 from ferrotype.wiring.ledger import open_both
-from ferrotype.wiring.shared import SystemClock, load_catalogue, make_janitor
+from ferrotype.wiring.shared import SystemClock, load_catalogue, make_janitor, make_uploads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +27,11 @@ class Front:
     keyring: Keyring
     links: Links
     store: LocalStore
+    uploads: Uploads
     catalogue: Catalogue
     janitor: Janitor
+    outbox: Outbox
+    bell: Bell
 
 
 @asynccontextmanager
@@ -34,11 +41,19 @@ async def open_front(settings: Settings) -> AsyncIterator[Front]:
     store = LocalStore(settings.media_dir)
     options = Options(latency=settings.latency)
     async with open_both(settings) as (bell, ledger):
+        uploads = make_uploads(settings, ledger, store)
+        recipes = settings.all_recipes
+        limits = VendorLimits(clock) if settings.limits == "vendor" else None
         yield Front(
-            service=Service(ledger, catalogue, settings.all_recipes, bell, clock, store, options),
+            service=Service(
+                ledger, catalogue, recipes, bell, clock, store, uploads, options, limits
+            ),
             keyring=Keyring(ledger, clock, any_key=settings.any_key),
             links=Links(ledger.secrets, clock),
             store=store,
+            uploads=uploads,
             catalogue=catalogue,
-            janitor=make_janitor(settings, ledger, store),
+            janitor=make_janitor(settings, ledger, store, uploads),
+            outbox=ledger,
+            bell=bell,
         )

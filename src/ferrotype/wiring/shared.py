@@ -7,7 +7,9 @@ from ferrotype.catalogue import BadCatalogue, Catalogue
 from ferrotype.janitor import Janitor, Options
 from ferrotype.ledgers.sqlite import SqliteLedger
 from ferrotype.media_stores.local import LocalStore
+from ferrotype.media_stores.local_inputs import LocalInputs
 from ferrotype.settings import Settings, SettingsError
+from ferrotype.uploads import Uploads
 
 
 class SystemClock:
@@ -38,7 +40,16 @@ def load_catalogue(settings: Settings) -> Catalogue:
     return known
 
 
-def make_janitor(settings: Settings, upkeep: SqliteLedger, store: LocalStore) -> Janitor:
+def make_uploads(settings: Settings, ledger: SqliteLedger, store: LocalStore) -> Uploads:
+    """Return the way in for callers' files, which lie beside the results."""
+    inputs = LocalInputs(settings.media_dir)
+    space = settings.upload_space << 20
+    return Uploads(ledger.secrets, inputs, store, SystemClock(), space)
+
+
+def make_janitor(
+    settings: Settings, upkeep: SqliteLedger, store: LocalStore, uploads: Uploads
+) -> Janitor:
     """Return the janitor of one process. Nothing is late that only waits for its latency."""
     waits = settings.latency
     deadlines = {recipe.model: recipe.deadline + waits for recipe in settings.all_recipes}
@@ -48,4 +59,4 @@ def make_janitor(settings: Settings, upkeep: SqliteLedger, store: LocalStore) ->
         deadlines=deadlines,
         retention=settings.retention,
     )
-    return Janitor(upkeep, store, SystemClock(), options)
+    return Janitor(upkeep, store, uploads, SystemClock(), options)

@@ -14,6 +14,8 @@ from ferrotype.errors import Busy, Conflict, FerrotypeError, Refused, UploadFail
 from ferrotype.media import File, Output
 from ferrotype.ports.engine import EngineRefusal, Job
 from ferrotype.ports.engine_room import EngineDied
+from ferrotype.ports.fetcher import FileRule
+from ferrotype.ports.input_store import STORED
 from ferrotype.ports.ledger import Claim, Ending
 from ferrotype.task import Result, Task
 from ferrotype.worker.delivery import Delivery
@@ -148,10 +150,17 @@ class Attempt:
         for role, urls in self._claim.order.inputs.items():
             rule = self._model.input_rules[role]
             inputs[role] = [
-                await self._tools.fetcher.fetch(url, folder, f"{role}-{i}", rule)
+                await self._bring(url, folder, f"{role}-{i}", rule)
                 for i, url in enumerate(urls)
             ]
         return inputs
+
+    async def _bring(self, url: str, folder: Path, name: str, rule: FileRule) -> File:
+        if not url.startswith(STORED):
+            return await self._tools.fetcher.fetch(url, folder, name, rule)
+        raw = folder / f".{name}.stored"
+        await self._tools.inputs.bring(url.removeprefix(STORED), raw)
+        return await self._tools.fetcher.clean(raw, folder, name, rule)
 
     def _job(self, folder: Path, inputs: dict[str, list[File]]) -> Job:
         order = self._claim.order

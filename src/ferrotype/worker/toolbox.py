@@ -6,6 +6,7 @@ from ferrotype.catalogue import Catalogue
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.clock import Clock
 from ferrotype.ports.fetcher import Fetcher
+from ferrotype.ports.input_store import InputStore
 from ferrotype.ports.ledger import Work
 from ferrotype.ports.media_store import MediaStore
 from ferrotype.worker.options import Options
@@ -21,6 +22,7 @@ class Toolbox:
     catalogue: Catalogue
     fetcher: Fetcher
     store: MediaStore
+    inputs: InputStore
     clock: Clock
     workshop: Workshop
     options: Options

@@ -35,6 +35,7 @@ PATHS = frozenset(
     }
 )
 MAX_IDEMPOTENCY_KEY = 255
+RESOLVE = b"x-dashscope-ossresourceresolve"
 
 
 class Creates:
@@ -72,6 +73,7 @@ class Creates:
             asynchronous=asynchronous,
             request_id=exchange.request_id,
             idempotency=_idempotency(exchange, route, body),
+            resolve=exchange.headers.get(RESOLVE, b"").strip().lower() == b"enable",
         )
         exchange.committed = True
         return submitted

@@ -123,7 +123,7 @@ class SqliteIntake:
             refusal = planted
         if new.idempotency and (first := self._first(new, batch)):
             return first
-        task_id = new_task_id()
+        task_id = new.id or new_task_id()
         n = self._insert(new, task_id, batch)
         code, message = refusal or (None, None)
         body = (n, new.route, new.served_by, new.request_id, code, message, asked)
