@@ -45,6 +45,21 @@ HELD_POLLS = Gauge(
 ATTENDED_CALLS = Gauge(
     "ferrotype_attended_calls", "Synchronous calls now waiting.", registry=REGISTRY
 )
+_EVENTS = Counter(
+    "ferrotype_events",
+    "Tries to tell a receiver of a task's end.",
+    ["receiver", "outcome"],
+    registry=REGISTRY,
+)
+EVENTS_GIVEN_UP = Counter(
+    "ferrotype_events_given_up", "Events that nobody took within a day.", registry=REGISTRY
+)
+_THROTTLED = Counter(
+    "ferrotype_requests_throttled",
+    "Requests that the vendor's limits refused.",
+    ["what"],
+    registry=REGISTRY,
+)
 LOG_LINES_DROPPED = Counter(
     "ferrotype_access_log_lines_dropped",
     "Access log lines dropped because their reader was too slow.",
@@ -86,6 +101,18 @@ def faults(model: str) -> Counter:
 def wait_seconds(model: str) -> Histogram:
     """Return the timer of a model's waits for a first claim."""
     return _WAIT_SECONDS.labels(model)
+
+
+@cache
+def events(receiver: str, outcome: str) -> Counter:
+    """Return the counter of the tries to tell one receiver that were "delivered" or "failed"."""
+    return _EVENTS.labels(receiver, outcome)
+
+
+@cache
+def throttled(what: str) -> Counter:
+    """Return the counter of refused calls of one kind: submit, list, cancel."""
+    return _THROTTLED.labels(what)
 
 
 @cache

@@ -85,18 +85,21 @@ class Poster:
 
     async def _post(self, at: Location, body: bytes, headers: Mapping[str, str]) -> int:
         url = httpcore.URL(
-            scheme=at.scheme.encode(), host=at.host.encode(), port=at.port, target=at.target.encode()
+            scheme=at.scheme.encode(),
+            host=at.host.encode(),
+            port=at.port,
+            target=at.target.encode(),
         )
-        own = {
-            "Host": at.netloc,
-            "User-Agent": f"Ferrotype/{ferrotype.__version__}",
-            "Content-Length": str(len(body)),
-        }
+        own = [
+            ("Host", at.netloc),
+            ("User-Agent", f"Ferrotype/{ferrotype.__version__}"),
+            ("Content-Length", str(len(body))),
+        ]
         waits = {"connect": self._limits.connect, "pool": self._limits.total}
         async with self._pool.stream(
             "POST",
             url,
-            headers={**own, **headers},
+            headers=[*own, *headers.items()],
             content=body,
             extensions={"timeout": waits},
         ) as response:

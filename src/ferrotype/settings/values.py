@@ -2,9 +2,13 @@
 
 import ipaddress
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from ferrotype.errors import InvalidURL
+from ferrotype.fetchers.urls import parse
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST = 10 * 365 * UNITS["d"]
@@ -67,6 +71,31 @@ def names(value: object) -> tuple[str, ...]:
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
         raise ValueError("is not a list of names")
     return tuple(part.strip() for part in parts if part.strip())
+
+
+def receivers(value: object) -> tuple[str, ...]:
+    """Read a list of URLs to send to. Errors do not repeat them: they may hold a token."""
+    given = tuple(dict.fromkeys(names(value)))
+    for number, one in enumerate(given, 1):
+        try:
+            parse(one)
+        except InvalidURL as error:
+            raise ValueError(f"is not a list of URLs: number {number}: {error.message}") from None
+        if "," in one:
+            raise ValueError(f"is not a list of URLs: number {number} has a comma; write %2C")
+    return given
+
+
+def signing_secret(value: object) -> str:
+    """Read a secret as Standard Webhooks writes it. Errors do not repeat it."""
+    said = text(value)
+    try:
+        key = b64decode(said.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not said.startswith("whsec_") or not 24 <= len(key) <= 64:
+        raise ValueError('is not "whsec_" and the base64 of 24 to 64 bytes')
+    return said
 
 
 def networks(value: object) -> tuple[str, ...]:

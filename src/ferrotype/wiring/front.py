@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ferrotype.catalogue import Catalogue
 from ferrotype.janitor import Janitor
 from ferrotype.keyring import Keyring
-from ferrotype.links import Links
 from ferrotype.limits import VendorLimits
+from ferrotype.links import Links
 from ferrotype.media_stores.local import LocalStore
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.ledger import Outbox

@@ -26,7 +26,10 @@ async def open_both(
 
     folder = settings.ledger_dir
     limits = Limits(
-        retention=settings.retention, max_pending=settings.max_pending, test=settings.test
+        retention=settings.retention,
+        max_pending=settings.max_pending,
+        events=settings.event_urls,
+        test=settings.test,
     )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     watch = folder / "ledger.db-wal"
