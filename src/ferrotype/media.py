@@ -1,6 +1,5 @@
 """Files that a task takes in and gives out, and how we know what a file is."""
 
-from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
@@ -15,6 +14,8 @@ EXTENSIONS = {
     "video/mp4": "mp4",
 }
 
+# Pictures in a film's clothes: HEIC and AVIF.
+_STILLS = frozenset({b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1"})
 # Start of frame, in all its codings (DHT, JPG and DAC lie between them).
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -76,12 +77,12 @@ def sniff(head: bytes) -> str | None:
         return "image/bmp"
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "audio/wav"
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" and head[8:12] not in _STILLS:
         return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
     if head[4:8] in (b"moov", b"mdat", b"wide"):
         return "video/quicktime"
     if head.startswith(b"ID3") or (
-        len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06
+        len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2 and head[1] & 0x18 != 0x08
     ):
         return "audio/mpeg"
     return None
@@ -141,9 +142,3 @@ def _jpeg_size(file: BinaryIO) -> tuple[int, int] | None:
             return None
         file.seek(length - 2, 1)
     return None
-
-
-def sniff_file(path: Path) -> str | None:
-    """Name the media type that a file's first bytes show, or None."""
-    with path.open("rb") as file:
-        return sniff(file.read(32))

@@ -9,16 +9,12 @@ import struct
 import subprocess
 import sys
 import zlib
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from ferrotype.errors import Broken, InvalidImageFormat, InvalidImageResolution, InvalidURL
-from ferrotype.fetchers.download import Downloader
-from ferrotype.fetchers.guard import Guard
-from ferrotype.fetchers.guarded import GuardedFetcher
+from ferrotype.errors import Broken, InvalidImageFormat, InvalidImageResolution
 from ferrotype.fetchers.media_process import MediaLimits, MediaProcess
 from ferrotype.ports.fetcher import FileRule
 
@@ -201,14 +197,14 @@ WHOLE = saved(Image.effect_noise((256, 256), 90), "PNG")
 async def test_what_is_no_picture_of_the_rule(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(InvalidImageFormat) as refused:
         await convert(tmp_path, data)
-    assert refused.value.message == "The format of the input image is invalid."
+    assert refused.value.message.startswith("The format of the input image is invalid")
     assert not (tmp_path / "clean.png").exists()
 
 
-@pytest.mark.parametrize("size", [(60_000, 60_000), (12_000, 12_000), (6500, 6500)])
+@pytest.mark.parametrize("size", [(60_000, 60_000), (12_000, 12_000), (8001, 8000)])
 async def test_bombs_are_not_lit(tmp_path: Path, size: tuple[int, int]) -> None:
     rows = bytes(1 << 20)  # what follows is never asked for
-    with pytest.raises(InvalidImageResolution, match="40000000 pixels at most"):
+    with pytest.raises(InvalidImageResolution, match="64000000 pixels at most"):
         await convert(tmp_path, png(*size, rows))
 
 
@@ -221,18 +217,18 @@ async def test_sides_are_the_rules(tmp_path: Path, size: tuple[int, int]) -> Non
 
 @pytest.mark.parametrize("mode", ["RGBA", "CMYK", "I;16"])
 async def test_the_largest_picture_fits_into_the_limits(tmp_path: Path, mode: str) -> None:
-    size = (8000, 5000)
+    size = (8000, 8000)
     exif = Image.Exif()
     exif[0x0112] = 6
     data = saved(Image.new(mode, size, 0), "JPEG" if mode == "CMYK" else "PNG", exif=exif)
-    assert (await convert(tmp_path, data)).size == (5000, 8000)
+    assert (await convert(tmp_path, data)).size == (8000, 8000)
 
 
 async def test_memory_is_limited(tmp_path: Path) -> None:
     (tmp_path / "raw").write_bytes(png(6000, 6000, bytes(6001 * 6000)))
     process = MediaProcess(MediaLimits(memory=200 << 20))
     with pytest.raises((InvalidImageResolution, InvalidImageFormat)):
-        await process.convert(tmp_path / "raw", tmp_path / "clean.png", RULE)
+        await process.convert(tmp_path / "raw", tmp_path / "clean", RULE)
     assert not (tmp_path / "clean.png").exists()
 
 
@@ -240,7 +236,7 @@ async def test_the_written_file_is_limited(tmp_path: Path) -> None:
     (tmp_path / "raw").write_bytes(saved(Image.effect_noise((512, 512), 90), "PNG"))
     with pytest.raises(Broken):
         await MediaProcess(MediaLimits(file=1000)).convert(
-            tmp_path / "raw", tmp_path / "clean.png", RULE
+            tmp_path / "raw", tmp_path / "clean", RULE
         )
     assert not (tmp_path / "clean.png").exists()
 
@@ -251,21 +247,19 @@ def children() -> set[str]:
 
 
 async def test_who_takes_too_long_is_killed(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "raw")  # opening it waits for a writer that never comes
+    (tmp_path / "raw").write_bytes(WHOLE)
     before = children()
     with pytest.raises(InvalidImageFormat, match="in time"):
-        await MediaProcess(MediaLimits(seconds=0.7)).convert(
-            tmp_path / "raw", tmp_path / "clean.png", RULE
+        await MediaProcess(MediaLimits(seconds=0.01)).convert(  # it takes longer to begin
+            tmp_path / "raw", tmp_path / "clean", RULE
         )
     assert children() == before
 
 
 async def test_who_is_cancelled_leaves_no_process(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "raw")
+    (tmp_path / "raw").write_bytes(WHOLE)
     before = children()
-    work = asyncio.create_task(
-        MediaProcess().convert(tmp_path / "raw", tmp_path / "clean.png", RULE)
-    )
+    work = asyncio.create_task(MediaProcess().convert(tmp_path / "raw", tmp_path / "clean", RULE))
     while children() == before:
         await asyncio.sleep(0.01)
     work.cancel()
@@ -274,11 +268,15 @@ async def test_who_is_cancelled_leaves_no_process(tmp_path: Path) -> None:
     assert children() == before
 
 
-async def test_links_are_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "real").write_bytes(WHOLE)
-    (tmp_path / "raw").symlink_to(tmp_path / "real")
+@pytest.mark.parametrize("make", ["link", "fifo"])
+async def test_only_plain_files_are_opened(tmp_path: Path, make: str) -> None:
+    if make == "fifo":
+        os.mkfifo(tmp_path / "raw")
+    else:
+        (tmp_path / "real").write_bytes(WHOLE)
+        (tmp_path / "raw").symlink_to(tmp_path / "real")
     with pytest.raises(Broken):
-        await MediaProcess().convert(tmp_path / "raw", tmp_path / "clean.png", RULE)
+        await MediaProcess().convert(tmp_path / "raw", tmp_path / "clean", RULE)
 
 
 async def test_this_machine_guards_its_media_processes() -> None:
@@ -297,6 +295,7 @@ async def test_without_a_guard_nothing_is_opened(tmp_path: Path) -> None:
         "source": str(tmp_path / "raw"),
         "target": str(tmp_path / "clean.png"),
         "rule": {"types": ["image/png"], "max_bytes": 1000},
+        "type": "image/png",
         "memory": 1 << 30,
         "cpu": 10,
         "file": 1 << 20,
@@ -368,23 +367,3 @@ def test_the_guards_hold(tmp_path: Path, guard: str, left: set[str]) -> None:
     if not granted:
         pytest.skip("the kernel does not grant it here")
     assert set(said) == left
-
-
-async def test_a_data_uri_is_fetched(tmp_path: Path) -> None:
-    fetcher = GuardedFetcher(Downloader(Guard()), MediaProcess())
-    url = "data:image/png;base64," + b64encode(WHOLE).decode()
-    file = await fetcher.fetch(url, tmp_path, "base_image_0", RULE)
-    assert (file.path, file.type) == (str(tmp_path / "base_image_0.png"), "image/png")
-    assert (file.width, file.height) == (256, 256)
-    assert [path.name for path in tmp_path.iterdir()] == ["base_image_0.png"]
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["data:,", "data:image/png,AAAA", "data:image/png;base64,A", "data:image/png;base64,A\n==="],
-)
-async def test_odd_data_uris_are_refused(tmp_path: Path, url: str) -> None:
-    fetcher = GuardedFetcher(Downloader(Guard()), MediaProcess())
-    with pytest.raises(InvalidURL):
-        await fetcher.fetch(url, tmp_path, "image", RULE)
-    assert list(tmp_path.iterdir()) == []

@@ -22,7 +22,7 @@ class GuardedFetcher:
 
     async def fetch(self, url: str, into: Path, name: str, rule: FileRule) -> File:
         """Return the clean file `into/name.<ext>`. What came from outside is removed again."""
-        raw = into / f".{name}.download"
+        raw = into / f".{_plain(name)}.download"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with os.fdopen(os.open(raw, flags, 0o600), "wb") as file:
@@ -35,15 +35,19 @@ class GuardedFetcher:
 
     async def clean(self, raw: Path, into: Path, name: str, rule: FileRule) -> File:
         """Return the clean file `into/name.<ext>` of one that lies here; `raw` is removed."""
-        if _NAME.fullmatch(name) is None:
-            raise ValueError(f"not a plain name: {name!r}")
         try:
             if raw.stat().st_size > rule.max_bytes:
                 raise InputDownloadFailed(
                     f"Failed to download the input file: it is larger than {rule.max_bytes} bytes."
                 )
-            return await self._media.convert(raw, into / name, rule)
+            return await self._media.convert(raw, into / _plain(name), rule)
         except OSError as error:
             raise Broken from error
         finally:
             raw.unlink(missing_ok=True)
+
+
+def _plain(name: str) -> str:
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(f"not a plain name: {name!r}")
+    return name

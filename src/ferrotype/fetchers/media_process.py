@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import stat
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from ferrotype import errors
 from ferrotype.errors import Broken, InputDownloadFailed, InvalidFileFormat, InvalidImageFormat
 from ferrotype.fetchers.media_words import Answer, NetworkGuard, Request
 from ferrotype.lifeline import PARENT
-from ferrotype.media import File, sniff_file
+from ferrotype.media import File, sniff
 from ferrotype.ports.fetcher import FileRule
 
 log = structlog.get_logger()
@@ -29,6 +30,7 @@ _REFUSALS = {
         errors.InvalidFileDuration,
         errors.InvalidFileResolution,
         errors.InvalidFileAspectRatio,
+        errors.InvalidFileFPS,
     )
 }
 _WRITTEN = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
@@ -60,7 +62,10 @@ class MediaProcess:
         `target` has no ending; the answer's path has. Raises `InvalidImageFormat` and its like,
         `InputDownloadFailed` where this machine cannot guard a media process, or `Broken`.
         """
-        type = await asyncio.to_thread(sniff_file, source) or ""
+        try:
+            type = await asyncio.to_thread(_begins_like, source) or ""
+        except OSError as error:
+            raise Broken from error
         if type not in rule.types:
             raise _wrong_format(rule, "it is not of a format that the model takes")
         kind = type.partition("/")[0]
@@ -143,6 +148,15 @@ async def _drain(pipe: asyncio.StreamReader) -> bytes:
     while chunk := await pipe.read(_MAX_ANSWER):
         kept += chunk[: _MAX_ANSWER - len(kept)]
     return kept
+
+
+def _begins_like(source: Path) -> str | None:
+    """Name the type that a plain file's first bytes show."""
+    fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError("not a plain file")
+        return sniff(file.read(32))
 
 
 def _wrong_format(rule: FileRule | None, why: str) -> errors.Refused:
