@@ -117,6 +117,12 @@ CREATE_ERRORS: tuple[tuple[int, type[FerrotypeError], str | None, str], ...] = (
     (
         400,
         errors.InvalidParameter,
+        "The model is not served here.",
+        "a model that is known by name only",
+    ),
+    (
+        400,
+        errors.InvalidParameter,
         "url error, please check url！ ...",
         "a model on another model's path",
     ),
@@ -135,6 +141,15 @@ CREATE_ERRORS: tuple[tuple[int, type[FerrotypeError], str | None, str], ...] = (
         "`n`, where only 1 is allowed",
     ),
     (400, errors.InvalidParameter, "The style is invalid.", "`style`"),
+    (400, errors.InvalidParameter, "No messages found in input", "no `messages`, or none in it"),
+    (400, errors.InvalidParameter, "messages length only support 1", "several messages"),
+    (
+        400,
+        errors.InvalidParameter,
+        "content length only support 2",
+        "a message of more parts than the model takes; the number is the model's",
+    ),
+    (400, errors.InvalidParameter, "lack of image or text", "a message without what it must have"),
     (
         400,
         errors.InvalidParameter,

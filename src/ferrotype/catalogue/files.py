@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from ferrotype.catalogue.fields import clean
-from ferrotype.catalogue.kind import Kind, missing
+from ferrotype.catalogue.kind import Kind, missing, span
 from ferrotype.errors import InvalidParameter, InvalidURL
 from ferrotype.ports.fetcher import FileRule
 
@@ -133,7 +133,7 @@ class MediaSet(Kind, frozen=True, kw_only=True, tag="media_set"):
         """Say what a value must be."""
         allowed = "; ".join(" + ".join(sorted(types)) for types in self.sets)
         return (
-            f"{self.min} to {self.max} objects {{type, url}}, type one of {', '.join(self.types)}"
+            f"{span(self.min, self.max)} objects {{type, url}}, type one of {', '.join(self.types)}"
             + (f", together {allowed}" if allowed else "")
         )
 
@@ -152,9 +152,7 @@ class MediaSet(Kind, frozen=True, kw_only=True, tag="media_set"):
             )
             for name, media in self.beside.items():
                 if item.get(name) is not None:
-                    more.setdefault(name, []).append(
-                        media.read(item[name], f"{where}[{i}].{name}")
-                    )
+                    more.setdefault(name, []).append(media.read(item[name], f"{where}[{i}].{name}"))
         if any(len(urls) > self.at_most.get(role, self.max) for role, urls in roles.items()):
             self.refuse(where)
         if self.sets and roles and frozenset(roles) not in self.sets:
@@ -179,9 +177,9 @@ class Messages(Kind, frozen=True, kw_only=True, tag="messages"):
 
     def say(self) -> str:
         """Say what a value must be."""
+        pictures = span(self.min_images, self.max_images) if self.max_images else "no"
         return (
-            'one message {"role": "user"} whose content is one {text} and '
-            f"{self.min_images} to {self.max_images} {{image}}"
+            f'one message {{"role": "user"}} whose content is one {{text}} and {pictures} {{image}}'
         )
 
     def read(self, value: Any, where: str) -> Message:

@@ -4,7 +4,7 @@ from typing import Any
 
 from ferrotype.catalogue.fields import Choice, Flag, Integer, Number, Text
 from ferrotype.catalogue.files import Media, MediaSet, Messages
-from ferrotype.catalogue.kind import Kind, missing
+from ferrotype.catalogue.kind import Kind, missing, span
 from ferrotype.catalogue.size import Size
 
 
@@ -17,7 +17,7 @@ class List(Kind, frozen=True, kw_only=True, tag="list"):
 
     def say(self) -> str:
         """Say what a value must be."""
-        return f"a list of {self.min} to {self.max}, each {self.of.say()}"
+        return f"a list of {span(self.min, self.max)}, each {self.of.say()}"
 
     def read(self, value: Any, where: str) -> list[Any]:
         """Return the values."""

@@ -41,3 +41,8 @@ class Kind(Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_f
 def missing(where: str) -> InvalidParameter:
     """Make the error of a required field that is absent or empty."""
     return InvalidParameter(f"Field required: {where}")
+
+
+def span(least: int, most: int) -> str:
+    """Say how many there may be."""
+    return str(least) if least == most else f"{least} to {most}"

@@ -88,7 +88,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 case List(of=Media() as media):
                     rules[name] = media.rule
                 case MediaSet():
-                    rules |= {role: media.rule for role, media in field.types.items()}
+                    files = field.types | field.beside
+                    rules |= {role: media.rule for role, media in files.items()}
                 case Messages(image=Media() as media):
                     rules[IMAGES] = media.rule
         return rules

@@ -5,7 +5,7 @@ from random import getrandbits
 from typing import Any
 
 from ferrotype.catalogue.draft import Draft
-from ferrotype.catalogue.files import Media, MediaSet, Message, Messages
+from ferrotype.catalogue.files import NO_MESSAGES, Media, MediaSet, Message, Messages
 from ferrotype.catalogue.grammar import Field, List
 from ferrotype.catalogue.kind import missing
 from ferrotype.catalogue.model import IMAGES, Model, Variant
@@ -45,8 +45,13 @@ class Step:
             if value is not None:
                 return self.read(value, self.where)
         if self.field.required:
-            raise missing(self.where)
+            raise self._missing()
         return self.default
+
+    def _missing(self) -> InvalidParameter:
+        if isinstance(self.field, Messages):
+            return InvalidParameter(NO_MESSAGES)
+        return missing(self.where)
 
 
 class Plan:
@@ -195,7 +200,8 @@ def _put_files(draft: Draft, name: str, value: list[str]) -> None:
 
 
 def _put_roles(draft: Draft, name: str, value: dict[str, list[str]]) -> None:
-    draft.inputs.update(value)
+    for role, urls in value.items():
+        draft.inputs.setdefault(role, []).extend(urls)
 
 
 def _put_message(draft: Draft, name: str, value: Message) -> None:

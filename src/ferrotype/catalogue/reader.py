@@ -14,6 +14,7 @@ from ferrotype.catalogue.plan import Plan
 from ferrotype.errors import InvalidParameter
 
 BUILT_IN = Path(__file__).parent / "models"
+UNSERVED = Path(__file__).parent / "unserved.toml"
 
 
 class BadCatalogue(ValueError):
@@ -30,6 +31,21 @@ def read(extra: Sequence[Path] = ()) -> dict[str, Plan]:
         for name, entry in _entries(file).items():
             entries[name] = (file, entry)
     return {name: _plan(name, entries) for name in entries}
+
+
+class Unserved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Models that are known by name only, and their path after `/api/v1/services/aigc/`."""
+
+    path: str
+    models: tuple[str, ...]
+    reason: str
+
+
+def unserved() -> tuple[Unserved, ...]:
+    """Return what is known of the vendor's models that are not served."""
+    return msgspec.convert(
+        tomllib.loads(UNSERVED.read_text(encoding="utf-8"))["unserved"], tuple[Unserved, ...]
+    )
 
 
 def _files(place: Path) -> list[Path]:

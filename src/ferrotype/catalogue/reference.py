@@ -9,9 +9,10 @@ from pathlib import Path
 from ferrotype.catalogue.answers import ANSWERS, create_errors, task_errors
 from ferrotype.catalogue.check import Catalogue
 from ferrotype.catalogue.fields import Choice, Text
-from ferrotype.catalogue.files import Media, Messages
-from ferrotype.catalogue.grammar import Field
-from ferrotype.catalogue.model import Model
+from ferrotype.catalogue.files import Media, MediaSet, Messages
+from ferrotype.catalogue.grammar import Field, List
+from ferrotype.catalogue.model import Model, Variant
+from ferrotype.catalogue.reader import unserved
 from ferrotype.catalogue.size import Size
 
 MARK = "<!-- Written by `python -m ferrotype.catalogue docs docs`. Do not edit. -->\n"
@@ -84,12 +85,21 @@ _HEADERS = (
 )
 
 
-def _body(model: Model) -> dict[str, Field]:
-    tables: Mapping[str, Mapping[str, Field]] = {
-        "input": model.input,
-        "parameters": model.parameters,
-    }
-    return {f"{table}.{name}": field for table, of in tables.items() for name, field in of.items()}
+def _body(of: Model | Variant) -> dict[str, Field]:
+    """Return the fields of a body by where they stand; files within a field stand by themselves."""
+    tables = {"input": of.input, "parameters": of.parameters}
+    body: dict[str, Field] = {}
+    for table, fields in tables.items():
+        for name, field in fields.items():
+            where = f"{table}.{name}"
+            body[where] = field
+            match field:
+                case Messages(image=Media() as picture):
+                    body[f"{where}[].content[].image"] = picture
+                case MediaSet(types=types, beside=beside):
+                    body |= {f"{where}[].url, {role}": media for role, media in types.items()}
+                    body |= {f"{where}[].{key}": media for key, media in beside.items()}
+    return body
 
 
 def _shared(models: Sequence[Model]) -> dict[str, Field]:
@@ -125,10 +135,19 @@ def _section(model: Model, shared: Mapping[str, Field]) -> str:
         " ".join(model.notes),
         _table(("field", "what", "default", "note"), rows) if rows else "",
         f"Does not take {', '.join(gone)}." if gone else "",
+        " ".join(rule.say() for rule in model.rules),
+        *(_given(variant, own) for variant in model.variants),
         f"{_result(model)}; `usage` holds {', '.join(f'`{key}`' for key in model.measures)}. "
         f"Confidence {model.confidence}: {model.source}.",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _given(variant: Variant, usual: Mapping[str, Field]) -> str:
+    """Return what is different in a variant."""
+    when = " and ".join(f"`{name}` is `{_json(value)}`" for name, value in variant.when.items())
+    rows = [_row(w, field) for w, field in _body(variant).items() if usual.get(w) != field]
+    return f"Where {when}:\n\n{_table(('field', 'what', 'default', 'note'), rows)}"
 
 
 def _result(model: Model) -> str:
@@ -227,10 +246,9 @@ def _what(field: Field) -> str:
         case Size():
             return field.limits().strip("[]")
         case Media():
-            return (
-                f"{field.say()}; {', '.join(field.formats)}; at most "
-                f"{field.max_mb} MB; sides {field.min_side} to {field.max_side} pixels"
-            )
+            return f"{field.say()}; {field.limits()}"
+        case List(of=Media() as media):
+            return f"{field.say()}; {media.limits()}"
     return field.say()
 
 
@@ -264,6 +282,16 @@ def _compatibility(families: Mapping[str, Sequence[Model]]) -> str:
         "## Models",
         f"Create paths, after `POST {CREATE}`:",
         _table(("path", "model", "served", "confidence", "vendor's rate known"), rows),
+        "## Models known by name only",
+        'A request for one, or for any on a path of theirs, is told "The model is not served '
+        'here.":',
+        _table(
+            ("path", "models", "why"),
+            [
+                (f"`{known.path}`", ", ".join(known.models) or "any", known.reason)
+                for known in unserved()
+            ],
+        ),
         "## Other paths",
         "After `/api/v1`; a slash at the end is accepted everywhere:",
         _table(("path", "served"), [(row["path"], row["served"]) for row in open_points["path"]]),

@@ -3,6 +3,7 @@
 Fields are named as on the wire; a role of inputs counts as a field that holds a list of URLs.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -18,12 +19,21 @@ class _Rule(Struct, frozen=True, kw_only=True, tag_field="rule", forbid_unknown_
 
     late: bool = False
 
+    def say(self) -> str:
+        """Say the rule, as a sentence for the reference."""
+        raise NotImplementedError
+
 
 class Needs(_Rule, frozen=True, kw_only=True, tag="needs"):
     """When the fields of `when` have these values, the field `field` is required."""
 
     when: dict[str, Any]
     field: str
+
+    def say(self) -> str:
+        """Say the rule."""
+        given = " and ".join(f"`{name}` is `{value}`" for name, value in self.when.items())
+        return f"`{self.field}` is required when {given}."
 
     def hold(self, draft: Draft) -> None:
         """Raise `InvalidParameter` when the rule is broken."""
@@ -38,6 +48,10 @@ class AnyOf(_Rule, frozen=True, kw_only=True, tag="any_of"):
 
     fields: tuple[str, ...]
 
+    def say(self) -> str:
+        """Say the rule."""
+        return f"At least one of {_named(self.fields)} is required."
+
     def hold(self, draft: Draft) -> None:
         """Raise `InvalidParameter` when the rule is broken."""
         if not any(draft.get(name) for name in self.fields):
@@ -49,6 +63,11 @@ class Excludes(_Rule, frozen=True, kw_only=True, tag="excludes"):
 
     these: tuple[str, ...]
     those: tuple[str, ...]
+
+    def say(self) -> str:
+        """Say the rule."""
+        late = " (told at the task)" if self.late else ""
+        return f"None of {_named(self.these)} with any of {_named(self.those)}{late}."
 
     def hold(self, draft: Draft) -> None:
         """Raise `InvalidParameter` when the rule is broken."""
@@ -63,6 +82,10 @@ class SameLength(_Rule, frozen=True, kw_only=True, tag="same_length"):
 
     fields: tuple[str, str]
 
+    def say(self) -> str:
+        """Say the rule."""
+        return f"{' and '.join(f'`{name}`' for name in self.fields)} must be the same length."
+
     def hold(self, draft: Draft) -> None:
         """Raise `InvalidParameter` when the rule is broken."""
         one, other = (draft.get(name) for name in self.fields)
@@ -75,6 +98,10 @@ class AreaAtMost(_Rule, frozen=True, kw_only=True, tag="area_at_most"):
 
     pixels: int
     with_any: tuple[str, ...]
+
+    def say(self) -> str:
+        """Say the rule."""
+        return f"At most {self.pixels} pixels with any of {_named(self.with_any)}."
 
     def hold(self, draft: Draft) -> None:
         """Raise `InvalidParameter` when the rule is broken."""
@@ -92,6 +119,10 @@ class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
     max: float
     with_any: tuple[str, ...]
 
+    def say(self) -> str:
+        """Say the rule."""
+        return f"`{self.field}` is at most {self.max:g} with any of {_named(self.with_any)}."
+
     def hold(self, draft: Draft) -> None:
         """Raise `InvalidParameter` when the rule is broken."""
         value = draft.get(self.field)
@@ -100,6 +131,26 @@ class AtMost(_Rule, frozen=True, kw_only=True, tag="at_most"):
             raise InvalidParameter(
                 "the parameters must conform to the specification: "
                 f"{self.field} must be at most {self.max:g} with {cause}"
+            )
+
+
+class Shares(_Rule, frozen=True, kw_only=True, tag="shares"):
+    """The percentages `of` the objects in the list `field` ("25.00%") make up the whole."""
+
+    field: str
+    of: str
+
+    def say(self) -> str:
+        """Say the rule."""
+        return f"The {self.of}s of `{self.field}` sum to 100.00%."
+
+    def hold(self, draft: Draft) -> None:
+        """Raise `InvalidParameter` when the rule is broken."""
+        shares = [str(item[self.of]) for item in draft.get(self.field) or ()]
+        if shares and sum(int(share.rstrip("%").replace(".", "")) for share in shares) != 10_000:
+            raise InvalidParameter(
+                "the parameters must conform to the specification: "
+                f"{self.field}: the {self.of}s must sum to 100.00%"
             )
 
 
@@ -115,6 +166,17 @@ class Canvas(_Rule, frozen=True, kw_only=True, tag="canvas"):
     areas: dict[str, int] = {}
     follows: tuple[str, ...] = ()
     input_wins: bool = False
+
+    def say(self) -> str:
+        """Say what sets the size."""
+        parts = [
+            f"{tier} makes " + ", ".join(f"{size} ({ratio})" for ratio, size in by_ratio.items())
+            for tier, by_ratio in self.sizes.items()
+        ] or [f"{tier or 'always'} {pixels} pixels" for tier, pixels in self.areas.items()]
+        if self.follows:
+            when = "" if self.input_wins or not self.sizes else " when no ratio is asked for"
+            parts.append(f"in the ratio of {_named(self.follows)}, the first one given{when}")
+        return f"Size: {'; '.join(parts)}."
 
     def hold(self, draft: Draft) -> None:
         """Put the size into the draft."""
@@ -132,4 +194,8 @@ class Canvas(_Rule, frozen=True, kw_only=True, tag="canvas"):
             draft.fields["size_follows"] = followed
 
 
-Rule = Needs | AnyOf | Excludes | SameLength | AreaAtMost | AtMost | Canvas
+def _named(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+Rule = Needs | AnyOf | Excludes | SameLength | AreaAtMost | AtMost | Shares | Canvas

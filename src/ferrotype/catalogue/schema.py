@@ -114,10 +114,7 @@ def _size(field: Size) -> Schema:
 
 
 def _file(field: Media) -> str:
-    return (
-        f"{', '.join(field.accepts)}; {', '.join(field.formats)}; at most {field.max_mb} MB; "
-        f"sides {field.min_side} to {field.max_side} pixels."
-    )
+    return f"{', '.join(field.accepts)}; {field.limits()}."
 
 
 def _media_set(field: MediaSet) -> Schema:
@@ -125,7 +122,11 @@ def _media_set(field: MediaSet) -> Schema:
         {
             "type": "object",
             "required": ["type", "url"],
-            "properties": {"type": {"const": role}, "url": of_field(media)},
+            "properties": {
+                "type": {"const": role},
+                "url": of_field(media),
+                **{key: of_field(other) for key, other in field.beside.items()},
+            },
         }
         for role, media in field.types.items()
     ]
