@@ -19,8 +19,10 @@ the vendor's own spelling where the vendor has one ("occured" is theirs).
     │   └── InvalidFile               sound or film
     │       ├── InvalidFileFormat
     │       ├── InvalidFileDuration
+    │       ├── InvalidFileSize
     │       ├── InvalidFileResolution
-    │       └── InvalidFileAspectRatio
+    │       ├── InvalidFileAspectRatio
+    │       └── InvalidFileFPS
     ├── Unauthorised                  the caller must present another key
     │   └── WorkspaceNotAuthorised
     ├── Denied                        the caller may not do this
@@ -144,6 +146,12 @@ class InvalidFileDuration(InvalidFile):
     code = "InvalidFile.Duration"
 
 
+class InvalidFileSize(InvalidFile):
+    """The input file is too large."""
+
+    code = "InvalidFile.Size"
+
+
 class InvalidFileResolution(InvalidFile):
     """The resolution of the input file is invalid."""
 
@@ -154,6 +162,12 @@ class InvalidFileAspectRatio(InvalidFile):
     """The aspect ratio of the input file is invalid."""
 
     code = "InvalidFile.AspectRatio"
+
+
+class InvalidFileFPS(InvalidFile):
+    """The frame rate of the input file is invalid."""
+
+    code = "InvalidFile.FPS"
 
 
 class Unauthorised(FerrotypeError):

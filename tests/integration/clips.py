@@ -7,7 +7,9 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 RATE = 48_000
 
@@ -30,9 +32,11 @@ def film(
     pixels[:, : width // 2, 0] = pixels[:, width // 2 :, 2] = 220
     with av.open(file, "w", format=format) as out:
         stream = out.add_stream(codec, rate=fps, options=options or {})
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         sound = out.add_stream(voice, rate=RATE, layout="stereo") if voice else None
+        assert sound is None or isinstance(sound, AudioStream)
         for i in range(round(seconds * fps)):
             frame = VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = i, Fraction(1, fps)
@@ -75,6 +79,7 @@ def sound(seconds: float = 1.0, *, codec: str = "libmp3lame", format: str = "mp3
     file = io.BytesIO()
     with av.open(file, "w", format=format) as out:
         stream = out.add_stream(codec, rate=RATE, layout="stereo")
+        assert isinstance(stream, AudioStream)
         for i, piece in enumerate(_tone(seconds)):
             piece.pts, piece.time_base = i * 1024, Fraction(1, RATE)
             out.mux(stream.encode(piece))

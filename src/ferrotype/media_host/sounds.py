@@ -8,21 +8,21 @@ import wave
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-import av
-import av.subtitles.stream
+from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from ferrotype.errors import InvalidFileDuration, InvalidFileFormat
+from ferrotype.media_host.containers import limit, opened
 from ferrotype.ports.fetcher import FileRule
 
 RATE = 48_000
 LONGEST = 600.0  # seconds, where the model names no end
+RATES = range(4_000, 384_001)  # a frame of one sample a second would become an hour
+MAX_CHANNELS = 8
 CODECS = frozenset(
     {"mp3", "mp3float", "aac", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_u8", "pcm_f32le"}
 )
-# PyAV imports it when it opens a file, which would be too late.
-_NEEDED_LATER = (av.subtitles.stream,)
 DEMUXERS = {"audio/wav": "wav", "audio/mpeg": "mp3"}
 Rewrite = Callable[[BinaryIO, BinaryIO, FileRule], tuple[int, int, float]]
 
@@ -35,13 +35,8 @@ def reader(type: str) -> Rewrite:
 
         Raises `InvalidFileFormat` or `InvalidFileDuration`.
         """
-        try:
-            with av.open(source, "r", format=DEMUXERS[type], metadata_errors="ignore") as sound:
-                samples = _write(sound, target, rule)
-        except (InvalidFileDuration, MemoryError):
-            raise
-        except Exception:  # no word of the decoder's own gets out
-            raise InvalidFileFormat from None
+        with opened(source, DEMUXERS[type], CODECS) as sound:
+            samples = _write(sound, target, rule)
         check_seconds(samples / RATE, rule)
         return 0, 0, samples / RATE
 
@@ -55,25 +50,37 @@ def _write(sound: InputContainer, target: BinaryIO, rule: FileRule) -> int:
         out.setnchannels(2)
         out.setsampwidth(2)
         out.setframerate(RATE)
-        for samples, data in pieces(sound):
-            count += samples
+        for piece in pieces(sound, "s16"):
+            count += piece.samples
             if count > (longest + 1) * RATE:
                 check_seconds(count / RATE, rule)
                 raise InvalidFileDuration
-            out.writeframesraw(data)
+            out.writeframesraw(bytes(piece.planes[0])[: piece.samples * 4])
     return count
 
 
-def pieces(container: InputContainer) -> Iterator[tuple[int, bytes]]:
-    """Yield the sound of a container: how many samples, and they, 16 bits of two channels each."""
-    stream = container.streams.audio[0]
-    if stream.codec_context.name not in CODECS:
+def can_be_heard(container: InputContainer) -> bool:
+    """Tell whether a container has a sound that is read here."""
+    voices = container.streams.audio
+    context = voices[0].codec_context if voices else None
+    return context is not None and context.name in CODECS
+
+
+def pieces(container: InputContainer, format: str) -> Iterator[AudioFrame]:
+    """Yield the sound of a container in a sample format, in stereo at `RATE`, to its end."""
+    if not can_be_heard(container):
         raise InvalidFileFormat
-    stream.codec_context.thread_count = 1  # the sandbox allows no other
-    resampler = AudioResampler(format="s16", layout="stereo", rate=RATE)
+    stream = container.streams.audio[0]
+    context = stream.codec_context
+    if context.sample_rate not in RATES or not 1 <= context.channels <= MAX_CHANNELS:
+        raise InvalidFileFormat
+    limit(stream)
+    resampler = AudioResampler(format=format, layout="stereo", rate=RATE)
     for frame in container.decode(stream):
-        for piece in resampler.resample(frame):
-            yield piece.samples, bytes(piece.planes[0])[: piece.samples * 4]
+        if frame.sample_rate not in RATES:
+            raise InvalidFileFormat
+        yield from resampler.resample(frame)
+    yield from resampler.resample(None)
 
 
 def check_seconds(seconds: float, rule: FileRule) -> None:
