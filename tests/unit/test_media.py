@@ -34,8 +34,23 @@ def test_pictures_are_known_by_their_first_bytes(type: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "type"),
+    [
+        (b"RIFF\0\0\0\0WAVEfmt ", "audio/wav"),
+        (b"ID3\x04\0\0", "audio/mpeg"),
+        (b"\xff\xfb\x90\x64", "audio/mpeg"),
+        (b"\0\0\0\x20ftypisom", "video/mp4"),
+        (b"\0\0\0\x14ftypqt  ", "video/quicktime"),
+        (b"\0\0\0\x08wide\0\0", "video/quicktime"),
+    ],
+)
+def test_sounds_and_films_are_known_too(head: bytes, type: str) -> None:
+    assert sniff(head) == type
+
+
+@pytest.mark.parametrize(
     "head",
-    [b"", b"<svg xmlns=", b"%!PS-Adobe-3.0 EPSF", b"#EXTM3U\n", b"RIFF\0\0\0\0WAVE", b"\0" * 32],
+    [b"", b"<svg xmlns=", b"%!PS-Adobe-3.0 EPSF", b"#EXTM3U\n", b"RIFF\0\0\0\0AVI ", b"\0" * 32],
 )
 def test_other_files_are_not(head: bytes) -> None:
     assert sniff(head) is None
