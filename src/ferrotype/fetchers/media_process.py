@@ -21,7 +21,7 @@ from ferrotype.ports.fetcher import FileRule
 
 log = structlog.get_logger()
 
-_REFUSALS = {
+REFUSALS = {
     kind.code: kind
     for kind in (
         errors.InvalidImageFormat,
@@ -79,7 +79,7 @@ class MediaProcess:
                     "Failed to download the input file: this server cannot open files safely."
                 )
             if answer.code is not None:
-                raise _REFUSALS.get(answer.code, Broken)(answer.message)
+                raise REFUSALS.get(answer.code, Broken)(answer.message)
         except BaseException:
             target.unlink(missing_ok=True)
             raise

@@ -1,4 +1,4 @@
-"""Films and sounds for tests, made with PyAV: small, and each pixel and tone known."""
+"""Films and sounds to try inputs with, made by PyAV: small, and each pixel and tone known."""
 
 import io
 import wave
