@@ -88,6 +88,14 @@ class Catalogue:
         """Return a model as it is on a route (its fields and usage may differ). KeyError: none."""
         return self._plans[name][route].model
 
+    def nearest(self, name: str, route: str) -> Model:
+        """Return a model as it is on a route, else as it is at all: tasks outlive catalogues.
+
+        KeyError: there is no such model any more.
+        """
+        plan = self._plans[name].get(route)
+        return plan.model if plan else self.models[name]
+
     @property
     def entries(self) -> tuple[Model, ...]:
         """All models, one that has another body on another route once for each."""

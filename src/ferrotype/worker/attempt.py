@@ -14,11 +14,10 @@ from ferrotype.errors import Busy, Conflict, FerrotypeError, Refused, UploadFail
 from ferrotype.media import File, Output
 from ferrotype.ports.engine import EngineRefusal, Job
 from ferrotype.ports.engine_room import EngineDied
-from ferrotype.ports.fetcher import FileRule
-from ferrotype.ports.input_store import STORED
 from ferrotype.ports.ledger import Claim, Ending
 from ferrotype.task import Result, Task
 from ferrotype.worker.delivery import Delivery
+from ferrotype.worker.inputs import Inputs
 from ferrotype.worker.outputs import BadOutput, inspect
 from ferrotype.worker.patience import persist
 from ferrotype.worker.seats import Seat
@@ -52,7 +51,7 @@ class Attempt:
         self._station = station
         self._seat = seat
         self._tools = tools
-        self._model: Model = tools.catalogue.on_route(claim.task.model, claim.task.route)
+        self._model: Model = tools.catalogue.nearest(claim.task.model, claim.task.route)
         self._delivery = Delivery(tools.store, claim.task, claim.lease)
         self._fate: Fate | None = None
         self._making: asyncio.Task[Ending] | None = None
@@ -124,7 +123,9 @@ class Attempt:
         folder = self._tools.workshop.bench(self.lease)
         inputs: dict[str, list[File]] = {}
         if self._claim.order.inputs:  # they may take long: an engine need not wait for them
-            inputs = await self._seat.lend(self._fetch(folder))
+            bringer = Inputs(self._tools.fetcher, self._tools.inputs, folder)
+            urls, rules = self._claim.order.inputs, self._model.input_rules
+            inputs = await self._seat.lend(bringer.bring(urls, rules))
         job = self._job(folder, inputs)
         outputs = await self._run(job)
         self._seat.leave()
@@ -143,24 +144,6 @@ class Attempt:
                 shown=self._model.shown(order),
             )
         )
-
-    async def _fetch(self, folder: Path) -> dict[str, list[File]]:
-        """Bring the caller's files into the folder, as files that we wrote."""
-        inputs: dict[str, list[File]] = {}
-        for role, urls in self._claim.order.inputs.items():
-            rule = self._model.input_rules[role]
-            inputs[role] = [
-                await self._bring(url, folder, f"{role}-{i}", rule)
-                for i, url in enumerate(urls)
-            ]
-        return inputs
-
-    async def _bring(self, url: str, folder: Path, name: str, rule: FileRule) -> File:
-        if not url.startswith(STORED):
-            return await self._tools.fetcher.fetch(url, folder, name, rule)
-        raw = folder / f".{name}.stored"
-        await self._tools.inputs.bring(url.removeprefix(STORED), raw)
-        return await self._tools.fetcher.clean(raw, folder, name, rule)
 
     def _job(self, folder: Path, inputs: dict[str, list[File]]) -> Job:
         order = self._claim.order
