@@ -19,7 +19,7 @@ from ferrotype.ports.ledger import Letter, Outbox
 from ferrotype.ports.messenger import Messenger, Undelivered
 
 TOPIC = "events"
-TURN = 0.5  # seconds after which a courier looks by itself
+TURN = 0.5  # seconds after which a courier looks by itself, and hears that it should stop
 SIDE_BY_SIDE = 16  # letters that one receiver is brought at once
 LONGEST_PAUSE = 512.0  # seconds: the pauses are 1, 2, 4 ... and then this, as EventBridge's are
 GIVEN_UP_AFTER = 86_400.0  # seconds
@@ -94,10 +94,15 @@ class Courier:
 
     async def _serve(self, url: str, stop: asyncio.Event) -> None:
         """Bring one receiver its letters, a few side by side, those first that wait longest."""
-        async with self._bell.listen({TOPIC}) as ear:
-            while not stop.is_set():
-                if not await self._round(url):
-                    await ear.wait(TURN)
+        while not stop.is_set():
+            try:
+                async with self._bell.listen({TOPIC}) as ear:
+                    while not stop.is_set():
+                        if not await self._round(url):
+                            await ear.wait(TURN)
+            except Exception:
+                _log.exception("courier cannot hear", action="courier.serve")
+                await _wait(stop, TURN)
 
     async def _round(self, url: str) -> bool:
         """Bring what is due now; True when all of it could be written down afterwards."""

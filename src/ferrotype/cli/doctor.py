@@ -201,6 +201,27 @@ def check_inputs(_: Settings) -> Iterator[Finding]:
         yield Finding("ok", f"media processes have no network ({guard})")
 
 
+def check_events(chosen: Settings) -> Iterator[Finding]:
+    """Each receiver of events has an address, and one where we may go. Nothing is sent."""
+    if not chosen.event_urls:
+        return
+    from ferrotype.fetchers.guard import Banned  # with an HTTP client: slow to import
+    from ferrotype.fetchers.urls import parse
+    from ferrotype.wiring.guard import make_guard
+
+    guard = make_guard(chosen)
+    for url in chosen.event_urls:
+        at = parse(url)
+        try:
+            guard.check(at)
+            asyncio.run(guard.addresses(at.host, at.port))
+        except Banned as banned:
+            fix = f"Events wait for a day. Put {at.netloc} on FETCH_ALLOW_HOSTS if it is yours."
+            yield Finding("broken", f"no event can go to {at.netloc}: {banned}", fix)
+        else:
+            yield Finding("ok", f"events may go to {at.netloc}")
+
+
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     check_folder,
     check_file_system,
@@ -210,4 +231,5 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     check_engines,
     check_pack,
     check_inputs,
+    check_events,
 )
