@@ -25,6 +25,7 @@ class File(Struct, frozen=True, kw_only=True):
 
     path: str
     type: str
+    bytes: int = 0
     width: int = 0
     height: int = 0
     seconds: float = 0.0

@@ -28,6 +28,7 @@ TYPES: dict[Format, str] = {
     "mp4": "video/mp4",
     "mov": "video/quicktime",
 }
+_ALSO = {"image/jpg": "image/jpeg", "image/x-ms-bmp": "image/bmp"}  # as clients write them
 
 
 class Media(Kind, frozen=True, kw_only=True, tag="media"):
@@ -96,12 +97,10 @@ class Media(Kind, frozen=True, kw_only=True, tag="media"):
     def _is_data(self, value: str) -> bool:
         """Tell whether a data address holds what may be: by its head, the rest is for later."""
         head = _DATA.match(value)
-        kinds = {TYPES[name].partition("/")[0] for name in self.formats}
-        return (
-            head is not None
-            and head[1].partition("/")[0].lower() in kinds
-            and head.end() < len(value) <= LONGEST_DATA
-        )
+        if head is None or not head.end() < len(value) <= LONGEST_DATA:
+            return False
+        type = head[1].lower()
+        return _ALSO.get(type, type) in (TYPES[name] for name in self.formats)
 
 
 def _is_url(text: str) -> bool:

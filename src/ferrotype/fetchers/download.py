@@ -19,6 +19,13 @@ log = structlog.get_logger()
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
+class TooLarge(InputDownloadFailed):
+    """The file has more bytes than the rule allows."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"Failed to download the input file: it is larger than {max_bytes} bytes.")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How far a download may go. Times in seconds; `total` covers all redirects and the body."""
@@ -117,14 +124,13 @@ async def _receive(
 ) -> None:
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise _failed("the server encoded it although asked not to")
-    too_large = _failed(f"it is larger than {max_bytes} bytes")
     if int(headers.get(b"content-length", b"0")) > max_bytes:
-        raise too_large
+        raise TooLarge(max_bytes)
     received = 0
     async for chunk in response.aiter_stream():
         received += len(chunk)
         if received > max_bytes:
-            raise too_large
+            raise TooLarge(max_bytes)
         await asyncio.to_thread(file.write, chunk)
     if not received:
         raise _failed("it is empty")

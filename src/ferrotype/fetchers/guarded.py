@@ -4,8 +4,8 @@ import os
 import re
 from pathlib import Path
 
-from ferrotype.errors import Broken, InputDownloadFailed
-from ferrotype.fetchers.download import Downloader
+from ferrotype.errors import Broken, InvalidFileSize, Refused
+from ferrotype.fetchers.download import Downloader, TooLarge
 from ferrotype.fetchers.media_process import MediaProcess
 from ferrotype.media import File
 from ferrotype.ports.fetcher import FileRule
@@ -28,6 +28,8 @@ class GuardedFetcher:
             with os.fdopen(os.open(raw, flags, 0o600), "wb") as file:
                 await self._downloader.download(url, file, rule.max_bytes)
             return await self.clean(raw, into, name, rule)
+        except TooLarge as error:
+            raise _too_large(error, rule) from None
         except OSError as error:
             raise Broken from error
         finally:
@@ -37,9 +39,7 @@ class GuardedFetcher:
         """Return the clean file `into/name.<ext>` of one that lies here; `raw` is removed."""
         try:
             if raw.stat().st_size > rule.max_bytes:
-                raise InputDownloadFailed(
-                    f"Failed to download the input file: it is larger than {rule.max_bytes} bytes."
-                )
+                raise _too_large(TooLarge(rule.max_bytes), rule)
             return await self._media.convert(raw, into / _plain(name), rule)
         except OSError as error:
             raise Broken from error
@@ -51,3 +51,12 @@ def _plain(name: str) -> str:
     if _NAME.fullmatch(name) is None:
         raise ValueError(f"not a plain name: {name!r}")
     return name
+
+
+def _too_large(error: TooLarge, rule: FileRule) -> Refused:
+    """Say it as the vendor does of sounds and films, where a picture may not be."""
+    if any(type.startswith("image/") for type in rule.types):
+        return error
+    return InvalidFileSize(
+        f"The size of the input file is invalid: it is larger than {rule.max_bytes} bytes."
+    )

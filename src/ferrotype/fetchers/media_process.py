@@ -86,6 +86,7 @@ class MediaProcess:
         return File(
             path=str(target),
             type=_WRITTEN[kind],
+            bytes=target.stat().st_size,
             width=answer.width,
             height=answer.height,
             seconds=answer.seconds,
