@@ -106,10 +106,7 @@ class Service:
         idempotency: tuple[str, bytes] | None = None,
         resolve: bool = False,
     ) -> Submitted:
-        """Check a create and commit it as a task. Raises `Refused`, `Denied` or `Busy`.
-
-        `resolve`: the caller said that there are `oss://` addresses.
-        """
+        """Check a create and commit it as a task. Raises `Refused`, `Denied` or `Busy`."""
         checked = self._catalogue.check(route, body, asynchronous=asynchronous)
         model = checked.model.name
         recipe = self.recipe(model)
@@ -142,6 +139,7 @@ class Service:
     async def _add(self, new: NewTask, resolve: bool) -> Added:
         """Add a task. The files that came along are kept first, and go when it never comes to be.
 
+        `resolve`: the caller said that there are `oss://` addresses.
         After an error that leaves open whether it did, they are left to the janitor.
         """
         if not comes_along(new.order):
