@@ -4,6 +4,7 @@ The tables are written out by hand: the data is checked against them, never agai
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -532,6 +533,20 @@ def test_a_frame_beside_references_is_told_at_the_task() -> None:
         "InvalidParameter",
         "first_frame and reference_image must not be given together",
     )
+
+
+def test_words_under_names_of_their_own_reach_the_engine() -> None:
+    given = {"base_image_url": A, "ref_prompt": "a beach", "neg_ref_prompt": "people"}
+    order = ask("background-generation/generation", "wanx-background-generation-v2", given).order
+    assert (order.prompt, order.negative) == ("a beach", "people")
+    assert order.fields == {"size_follows": "base_image_url"}
+
+
+def test_a_file_beside_another_has_a_rule(tmp_path: Path) -> None:
+    mine = "[model.mine]\nlike = 'wan2.7-r2v'\ninput.reference_voice = false"
+    (tmp_path / "mine.toml").write_text(mine, encoding="utf-8")
+    rules = Catalogue.load([tmp_path]).models["mine"].input_rules
+    assert rules["reference_voice"].max_seconds == 10
 
 
 def test_a_voice_may_belong_to_one_reference() -> None:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Any
+from typing import Any, Literal
 
 from ferrotype.catalogue.kind import Kind, missing
 
@@ -22,11 +22,15 @@ def clean(text: str) -> str:
 
 
 class Text(Kind, frozen=True, kw_only=True, tag="text"):
-    """Text of at most `max` characters; what is beyond is cut off, as the vendor does."""
+    """Text of at most `max` characters; what is beyond is cut off, as the vendor does.
+
+    `means`: the word of an order that it is, under a name of the model's own.
+    """
 
     max: int = 20_000
     unit: str = "characters"
     pattern: str | None = None
+    means: Literal["prompt", "negative_prompt"] | None = None
 
     def say(self) -> str:
         """Say what a value must be."""

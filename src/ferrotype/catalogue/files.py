@@ -204,10 +204,6 @@ class Messages(Kind, frozen=True, kw_only=True, tag="messages"):
                 images.append(self.image.read(part["image"], f"{at}.image"))
             else:
                 self.refuse(at)
-        if not (
-            len(texts) == 1
-            and texts[0].strip()
-            and self.min_images <= len(images) <= self.max_images
-        ):
+        if len(texts) != 1 or not texts[0].strip() or len(images) < self.min_images:
             raise InvalidParameter("lack of image or text")
         return Message(texts[0], images)

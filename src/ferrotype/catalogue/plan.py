@@ -5,6 +5,7 @@ from random import getrandbits
 from typing import Any
 
 from ferrotype.catalogue.draft import Draft
+from ferrotype.catalogue.fields import Text
 from ferrotype.catalogue.files import NO_MESSAGES, Media, MediaSet, Message, Messages
 from ferrotype.catalogue.grammar import Field, List
 from ferrotype.catalogue.kind import missing
@@ -180,6 +181,8 @@ def _place(name: str, field: Field) -> Callable[[Draft, str, Any], None]:
             return _put_file
         case List(of=Media()):
             return _put_files
+        case Text(means=str() as word):
+            return lambda draft, _, value: _put_word(draft, word, value)
     return _put_word if name in WORDS else _put_field
 
 

@@ -231,7 +231,13 @@ def _row(where: str, field: Field) -> tuple[str, ...]:
     default = "" if field.default is None else f"`{_json(field.default)}`"
     if where.endswith(".seed") and field.default is None:
         default = "drawn"
-    notes = [field.note, "Told at the task, not at create." if field.late else ""]
+    notes = [
+        field.note,
+        "Told at the task, not at create." if field.late else "",
+        f"Also known as {', '.join(f'`{name}`' for name in field.aliases)}."
+        if field.aliases
+        else "",
+    ]
     return f"`{where}`", what, default, " ".join(note for note in notes if note)
 
 

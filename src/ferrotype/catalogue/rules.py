@@ -175,7 +175,8 @@ class Canvas(_Rule, frozen=True, kw_only=True, tag="canvas"):
         ] or [f"{tier or 'always'} {pixels} pixels" for tier, pixels in self.areas.items()]
         if self.follows:
             when = "" if self.input_wins or not self.sizes else " when no ratio is asked for"
-            parts.append(f"in the ratio of {_named(self.follows)}, the first one given{when}")
+            first = ", the first one given" if len(self.follows) > 1 else ""
+            parts.append(f"in the ratio of {_named(self.follows)}{first}{when}")
         return f"Size: {'; '.join(parts)}."
 
     def hold(self, draft: Draft) -> None:
