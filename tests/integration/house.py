@@ -19,6 +19,7 @@ from ferrotype.http.app import Face, Options, build
 from ferrotype.http.server import serve
 from ferrotype.keyring import Keyring, new_key
 from ferrotype.ledgers.sqlite import Limits, SqliteLedger
+from ferrotype.limits import VendorLimits
 from ferrotype.links import Links
 from ferrotype.media import Produced
 from ferrotype.media_stores.local import LocalStore
@@ -116,6 +117,7 @@ async def house(
     test: bool = True,
     recipes: tuple[Recipe, ...] = (Recipe(model="*", engine="illustrator", label="illustration"),),
     access: AccessLog | None = None,
+    limits: VendorLimits | None = None,
 ) -> AsyncIterator[House]:
     """Open a deployment in a folder."""
     data = folder / "data"
@@ -132,7 +134,15 @@ async def house(
             store = LocalStore(data / "media")
             uploads = Uploads(ledger.secrets, LocalInputs(data / "media"), store, clock)
             service = Service(
-                ledger, catalogue, recipes, bell, clock, store, uploads, service_options
+                ledger,
+                catalogue,
+                recipes,
+                bell,
+                clock,
+                store,
+                uploads,
+                service_options,
+                limits,
             )
             keyring = Keyring(ledger, clock, any_key=any_key)
             links = Links(ledger.secrets, clock)

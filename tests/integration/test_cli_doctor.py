@@ -110,3 +110,17 @@ async def begin_twenty_times(tasks: int) -> list[str]:
             await ledger.give_back((await must_claim(ledger, "hand")).lease, "a test")
         await ledger.retire("hand")
     return ids
+
+
+def test_receivers_of_events_are_looked_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = "http://127.0.0.1:9/hook?token=hunter2,http://10.0.0.7/hook,http://localhost/"
+    monkeypatch.setenv("FERROTYPE_EVENT_URLS", urls)
+    done = run("doctor")
+    assert done.code == 1
+    assert "ok      events may go to 127.0.0.1:9\n" in done.out
+    assert "broken  no event can go to 10.0.0.7: 10.0.0.7 has the closed address" in done.out
+    monkeypatch.setenv("FERROTYPE_FETCH_ALLOW_HOSTS", "10.0.0.7")
+    done = run("doctor")
+    assert done.code == 0, done.out
+    assert "ok      events may go to 10.0.0.7\n" in done.out
+    assert "hunter2" not in done.out

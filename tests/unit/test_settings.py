@@ -75,6 +75,12 @@ def test_polls_are_held_on_a_loopback_server_only(host: str, hold: float) -> Non
         ({"FERROTYPE_MEDIA_URL": "s3://bucket"}, "is not supported"),
         ({"FERROTYPE_REGION": "no where"}, "is not a name"),
         ({"FERROTYPE_LOG_LEVEL": "loud"}, "is not one of"),
+        ({"FERROTYPE_EVENT_URLS": "http://a.example/,ftp://b.example/hunter2"}, "number 2"),
+        ({"FERROTYPE_EVENT_URLS": "http://me:hunter2@a.example/"}, "credentials"),
+        ({"FERROTYPE_EVENT_SECRET": "hunter2"}, "the value is not"),
+        ({"FERROTYPE_EVENT_SECRET": "whsec_c2hvcnQ="}, "24 to 64 bytes"),
+        ({"FERROTYPE_EVENT_SECRET": "whsec_hunter2!"}, "24 to 64 bytes"),
+        ({"FERROTYPE_LIMITS": "mine"}, "is not one of off, vendor"),
         ({"FERROTYPE_HOST": " "}, "is not text"),
         ({"FERROTYPE_CONFIG": "missing.toml"}, "There is no settings file"),
     ],
@@ -195,6 +201,9 @@ def test_a_child_process_sees_the_same_settings() -> None:
         "media_url": "file:///srv/media",
         "any_key": True,
         "latency": "1500ms",
+        "event_urls": ["http://a.example/x?y=1", "http://b.example/", "http://a.example/x?y=1"],
+        "event_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "limits": "vendor",
     }
     chosen = load(flags, environ={})
     assert load(environ=chosen.environ()) == chosen
