@@ -104,7 +104,8 @@ def server(
 ) -> Iterator[Server]:
     """Run a server as a real process until the end of the `with`.
 
-    `engine` "illustrator" draws pictures of the size asked for; "echo" makes one pixel, at once.
+    `engine` "illustrator" draws pictures of the size asked for, and films with few pictures, each
+    held longer, unless `quick_films=0`; "echo" makes one pixel, at once.
     `settings` by their names in lower case: `latency="2s"`, `poll_hold=0`. `data_dir` is kept;
     without it a temporary folder is used.
     """
@@ -115,6 +116,7 @@ def server(
         "FERROTYPE_ENGINE": engine,
         "FERROTYPE_ANY_KEY": "1",
         "FERROTYPE_TEST": "1",
+        "FERROTYPE_QUICK_FILMS": "1",
         **given,
     }
     with (

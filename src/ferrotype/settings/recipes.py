@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -20,14 +21,14 @@ def near(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(like)}?" if like else ""
 
 
-def recipe_for_all(engine: str) -> Recipe:
+def recipe_for_all(engine: str, options: Mapping[str, Any] = MappingProxyType({})) -> Recipe:
     """Return the recipe by which one of our own engines serves every model."""
     if engine not in OWN_LABELS:
         raise SettingsError(
             f'The engine {engine!r} needs a recipe that says its label: write [recipes."*"] '
             f"with engine and label in ferrotype.toml.{near(engine, OWN_LABELS)}"
         )
-    return Recipe(model="*", engine=engine, label=OWN_LABELS[engine])
+    return Recipe(model="*", engine=engine, label=OWN_LABELS[engine], options=dict(options))
 
 
 def read_recipes(table: object) -> tuple[Recipe, ...]:

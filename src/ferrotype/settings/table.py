@@ -182,6 +182,12 @@ class Settings:
             "processors - 1, at least 1",
         ),
     ] = field(default_factory=default_slots)
+    quick_films: Annotated[
+        bool,
+        About(
+            "Let the illustrator film with few pictures, each held longer; for test suites.", flag
+        ),
+    ] = False
     fetch_allow_hosts: Annotated[
         tuple[str, ...],
         About(
@@ -248,7 +254,10 @@ class Settings:
         if any(recipe.model == "*" for recipe in self.recipes):
             return self.recipes
         engine = self.engine or (None if self.recipes else "illustrator")
-        return (*self.recipes, recipe_for_all(engine)) if engine else self.recipes
+        if engine is None:
+            return self.recipes
+        options = {"quick": True} if engine == "illustrator" and self.quick_films else {}
+        return (*self.recipes, recipe_for_all(engine, options))
 
     @property
     def private(self) -> bool:
