@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from ferrotype.engines.illustrator.edits import instruction, looks, moods
+from ferrotype.engines.illustrator import styles
+from ferrotype.engines.illustrator.edits import instruction, moods
 from ferrotype.engines.illustrator.edits.edit import Edited, edit
 from ferrotype.engines.illustrator.edits.functions import FUNCTIONS
 from ferrotype.engines.illustrator.edits.sources import Sources, sources
@@ -70,14 +71,14 @@ def made(
     return edit(job(prompt, function=function, **fields), given, seed)
 
 
-@pytest.mark.parametrize("name", looks.LOOKS)
+@pytest.mark.parametrize("name", styles.LOOKS)
 def test_each_look_changes_the_picture_and_goes_by_its_seed(name: str) -> None:
     picture = outdoors()
-    first = looks.apply(picture, name, 1)
+    first = styles.restyled(picture, name, 1)
     assert first.size == picture.size
     assert apart(first, picture) > 4
-    assert first.tobytes() == looks.apply(picture, name, 1).tobytes()
-    assert apart(first, looks.apply(picture, name, 2)) > 0.1
+    assert first.tobytes() == styles.restyled(picture, name, 1).tobytes()
+    assert apart(first, styles.restyled(picture, name, 2)) > 0.1
 
 
 @pytest.mark.parametrize("name", moods.MOODS)

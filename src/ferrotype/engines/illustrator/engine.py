@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ferrotype.engines.illustrator import card, landscape, lettering, reference, shop, styles
+from ferrotype.engines.illustrator import card, landscape, lettering, reference, room, shop, still, styles
 from ferrotype.engines.illustrator.drawing import Drawing
 from ferrotype.engines.illustrator.edits.edit import edit
 from ferrotype.engines.illustrator.edits.sources import Sources, sources
@@ -17,7 +17,10 @@ from ferrotype.media import Output
 from ferrotype.ports.engine import Bench, EngineRefusal, Job
 
 SIDES = range(256, 4097)
-TEMPLATES = {"shop": shop.draw, "landscape": landscape.draw, "card": card.draw}
+TEMPLATES = {
+    "shop": shop.draw, "landscape": landscape.draw, "room": room.draw, "table": still.board,
+    "studio": still.studio, "card": card.draw,
+}  # fmt: skip
 MARK = "Drawn by Ferrotype"
 
 
@@ -74,13 +77,14 @@ class Illustrator:
 
     def picture(self, job: Job, scene: Scene, seed: int, bench: Bench) -> Image.Image:
         """Draw one picture: shapes, style, then the caller's reference."""
-        drawing = Drawing(scene, *job.size, seed, job.model)
+        size = styles.sketched(scene.style, job.size) if scene.template != "card" else job.size
+        drawing = Drawing(scene, *size, seed, job.model)
         for _ in TEMPLATES[scene.template](drawing):
             if bench.stopping.is_set():
                 break
         picture = drawing.render()
         if scene.template != "card":
-            picture = styles.apply(picture, scene.style, seed)
+            picture = styles.apply(picture, scene.style, seed, job.size)
         if files := job.inputs.get("ref_img"):
             picture = reference.apply(picture, Path(files[0].path), job.fields, seed)
         return picture

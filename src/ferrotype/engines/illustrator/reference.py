@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from ferrotype.engines.illustrator.styles import watercolour
+from ferrotype.engines.illustrator.styles import restyled
 
 
 def apply(picture: Image.Image, path: Path, fields: dict[str, Any], seed: int) -> Image.Image:
@@ -19,7 +19,7 @@ def apply(picture: Image.Image, path: Path, fields: dict[str, Any], seed: int) -
         return regrade(picture, reference, 0.35 + 0.65 * power)
     fitted = ImageOps.fit(reference, picture.size, Image.Resampling.LANCZOS)
     toned = regrade(fitted, picture, 0.55 * (1 - power))
-    return watercolour(toned, seed)
+    return restyled(toned, "watercolour", seed)
 
 
 def regrade(picture: Image.Image, model: Image.Image, power: float) -> Image.Image:

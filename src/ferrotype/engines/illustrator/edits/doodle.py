@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
-from ferrotype.engines.illustrator import styles
-from ferrotype.engines.illustrator.edits import collage, looks, regions, tones
+from ferrotype.engines.illustrator import brushes, tones
+from ferrotype.engines.illustrator.edits import collage, regions
 
 Areas = NDArray[np.int64]
 SIDE = 300
@@ -20,10 +20,10 @@ def coloured(picture: Image.Image, colours: tuple[str, ...], seed: int) -> Image
     areas = labelled(np.asarray(regions.small(ink.filter(ImageFilter.MinFilter(3)), SIDE)) > 150)
     tint = painted(areas, colours, rng)
     wash = tint.filter(ImageFilter.MaxFilter(3)).resize(picture.size, Image.Resampling.BICUBIC)
-    wash = styles.wobble(wash, rng, 5 * looks.unit_of(picture))
-    pigment = styles.noise(rng, picture.size, 12).point([222 + v * 33 // 255 for v in range(256)])
-    washed = looks.inked(wash, pigment)
-    return looks.inked(washed, tones.curve(ink, (0, 34), (120, 60), (225, 255), (255, 255)))
+    wash = brushes.wobble(wash, rng, 5 * brushes.unit_of(picture))
+    pigment = brushes.noise(rng, picture.size, 12).point([222 + v * 33 // 255 for v in range(256)])
+    washed = brushes.inked(wash, pigment)
+    return brushes.inked(washed, tones.curve(ink, (0, 34), (120, 60), (225, 255), (255, 255)))
 
 
 def labelled(open_: NDArray[np.bool_]) -> Areas:
@@ -79,7 +79,7 @@ def figure(picture: Image.Image, scene: Image.Image | None, seed: int) -> Image.
         return None
     rng = np.random.default_rng(seed)
     if scene is None:
-        view = np.asarray(regions.small(looks.daubed(picture, 2), 64), np.float32).reshape(-1, 3)
+        view = np.asarray(regions.small(brushes.daubed(picture, 2), 64), np.float32).reshape(-1, 3)
         dye = view[np.argsort(np.ptp(view, axis=1))[-6:]].mean(0)
         wall, floor = (tinted(dye, part) for part in (0.3, 0.2))
         scene = tones.ramp(picture.size, ((0, wall), (0.72, floor), (0.74, wall), (1, floor)))

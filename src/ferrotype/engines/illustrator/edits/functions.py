@@ -4,18 +4,16 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from ferrotype.engines.illustrator import landscape, styles
+from ferrotype.engines.illustrator import landscape, styles, tones
 from ferrotype.engines.illustrator.drawing import Drawing
 from ferrotype.engines.illustrator.edits import (
     collage,
     doodle,
     fill,
     instructed,
-    looks,
     materials,
     props,
     restore,
-    tones,
 )
 from ferrotype.engines.illustrator.edits.instructed import Done
 from ferrotype.engines.illustrator.edits.instruction import Wish
@@ -37,7 +35,7 @@ def stylised(job: Job, given: Sources, wish: Wish, seed: int) -> Done:
     """Lay a style over all of the picture: the one named, else a picture book's."""
     if not wish.empty:
         return instructed.follow(given.pictures[0], wish, seed, strength_of(job))
-    drawn = looks.apply(
+    drawn = styles.restyled(
         given.pictures[0], "picture book", seed, min(1.0, 0.2 + 1.6 * strength_of(job))
     )
     return drawn, ["picture book: no style was understood"]
@@ -55,7 +53,7 @@ def part_stylised(job: Job, given: Sources, wish: Wish, seed: int) -> Done:
     if wish.material or not wish.looks:
         material = wish.material or "wood"
         return materials.clad(picture, mask, material, seed), [f"{what} of {material}"]
-    return Image.composite(looks.apply(picture, wish.looks[0], seed), picture, mask), [
+    return Image.composite(styles.restyled(picture, wish.looks[0], seed), picture, mask), [
         f"{what} as {wish.looks[0]}"
     ]
 
@@ -151,7 +149,7 @@ def doodled(job: Job, given: Sources, wish: Wish, seed: int) -> Done:
     """Colour a sketch's areas; draw a picture that is no sketch in coloured pencil."""
     sketch = bool(job.fields.get("is_sketch")) or restore.greyness(given.pictures[0])
     if not sketch:
-        return looks.apply(given.pictures[0], "coloured pencil", seed), [
+        return styles.restyled(given.pictures[0], "coloured pencil", seed), [
             "drawn anew in coloured pencil"
         ]
     return doodle.coloured(given.pictures[0], wish.colours, seed), ["sketch coloured"]
@@ -165,10 +163,10 @@ def recast(job: Job, given: Sources, wish: Wish, seed: int) -> Done:
         drawing = Drawing(scene, *picture.size, seed)
         for _ in landscape.draw(drawing):
             pass
-        drawn = styles.apply(drawing.render(), scene.style, seed)
+        drawn = styles.apply(drawing.render(), scene.style, seed, picture.size)
     made = doodle.figure(picture, drawn, seed)
     if made is None:
-        return looks.apply(picture, "cartoon", seed), [
+        return styles.restyled(picture, "cartoon", seed), [
             "no figure on a plain ground was found: drawn as a cartoon"
         ]
     return made, ["figure set into a drawn scene" if drawn else "figure set before a plain ground"]

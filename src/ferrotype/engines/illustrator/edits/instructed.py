@@ -2,7 +2,8 @@
 
 from PIL import Image
 
-from ferrotype.engines.illustrator.edits import looks, materials, moods, props, regions, tones
+from ferrotype.engines.illustrator import styles, tones
+from ferrotype.engines.illustrator.edits import materials, moods, props, regions
 from ferrotype.engines.illustrator.edits.instruction import Wish
 
 Done = tuple[Image.Image, list[str]]
@@ -24,7 +25,7 @@ def follow(picture: Image.Image, wish: Wish, seed: int, strength: float = 1.0) -
         picture = moods.apply(picture, mood, seed)
         done.append(mood)
     for look in wish.looks[:2]:
-        picture = looks.apply(picture, look, seed)
+        picture = styles.restyled(picture, look, seed)
         done.append(look)
     if strength < 0.5 and done:
         picture = Image.blend(before, picture, 0.3 + 1.4 * strength)

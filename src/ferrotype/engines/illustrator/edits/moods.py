@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
-from ferrotype.engines.illustrator.edits import regions, tones
-from ferrotype.engines.illustrator.edits.looks import unit_of
-from ferrotype.engines.illustrator.styles import noise
+from ferrotype.engines.illustrator import tones
+from ferrotype.engines.illustrator.brushes import noise, unit_of
+from ferrotype.engines.illustrator.edits import regions
 
 LEAF = ((-1.3, 0), (-0.4, 0.5), (0.5, 0.42), (1.3, 0), (0.5, -0.42), (-0.4, -0.5))
 Mood = Callable[[Image.Image, np.random.Generator], Image.Image]

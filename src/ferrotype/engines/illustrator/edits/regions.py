@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
-from ferrotype.engines.illustrator.edits import tones
+from ferrotype.engines.illustrator import tones
 
 Field = NDArray[np.float32]
 Spots = NDArray[np.bool_]

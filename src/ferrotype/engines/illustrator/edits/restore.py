@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 
-from ferrotype.engines.illustrator.edits import regions, tones
+from ferrotype.engines.illustrator import tones
+from ferrotype.engines.illustrator.brushes import noise
+from ferrotype.engines.illustrator.edits import regions
 from ferrotype.engines.illustrator.edits.fill import fill
-from ferrotype.engines.illustrator.styles import noise
 
 STRIP = 160  # source rows that are enlarged at once
 Corner = tuple[int, int, int, int]

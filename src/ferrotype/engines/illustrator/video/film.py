@@ -195,10 +195,11 @@ class Film:
 
     def picture(self, scene: Scene, size: tuple[int, int]) -> tuple[Planes, Planes]:
         """Draw one picture in its style, without and with its last layer."""
-        drawing = Drawing(scene, *at_least(size), self.job.seed, self.job.model)
+        job = self.job
+        drawing = Drawing(scene, *at_least(size), job.seed, job.model)
         pair = flat(drawing, self.draws[scene.template], self.bench.stopping)
         dim, lit = (
-            styles.apply(one, scene.style, self.job.seed) if scene.template != "card" else one
+            one if scene.template == "card" else styles.apply(one, scene.style, job.seed, one.size)
             for one in pair
         )
         return of_picture(dim), of_picture(lit)
