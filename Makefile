@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all bench soak chaos lock clean
+.PHONY: help setup demo check test test-all bench soak chaos fuzz lock clean
 
 BIN := .venv/bin
 CORE := tests/unit tests/integration tests/acceptance
@@ -53,6 +53,9 @@ soak: $(BIN)/.tests ## 50,000 tasks of ten accounts: memory, handles, threads an
 
 chaos: $(BIN)/.tests ## Kill every process, again and again, and look for a task that was lost
 	$(BIN)/python -m pytest -q tests/endurance/test_kills.py
+
+fuzz: $(BIN)/.tests ## Broken files and URLs for an hour (SECONDS=60 for less): nothing may notice
+	$(BIN)/python -m bench.fuzz --seconds $(or $(SECONDS),3600) --keep .bench/fuzz
 
 lock: ## Choose newer versions and write them, with hashes, into requirements/ (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 2; }

@@ -112,19 +112,18 @@ def _copy(
     if voice:
         voice.codec_context.thread_count = 1
     count, shown = 0, _plain(first, width, height)
-    start = end = _time(first)
+    start = _time(first)
     for frame in frames:
-        end = _time(frame)
-        until = round((end - start) * FPS)
+        until = round((_time(frame) - start) * FPS)
         if until > (longest + 1) * FPS:
             raise InvalidFileDuration
         while count < until:
             count = _write(out, stream, shown, count)
         if until == count:
             shown = _plain(frame, width, height)
-    # The last picture is shown for as long as the header says, which was checked.
-    until = round(float((source.duration or 0) * (source.time_base or 0)) * FPS)
-    for _ in range(max(1, min(until, round((longest + 1) * FPS)) - count)):
+    # The last picture is shown for as long as the header says, else for one frame.
+    until = round(float((source.duration or 0) * (source.time_base or 0)) * FPS) or count + 1
+    while count < max(1, min(until, round((longest + 1) * FPS))):
         count = _write(out, stream, shown, count)
     out.mux(stream.encode())
     check_seconds(count / FPS, rule)
