@@ -11,6 +11,7 @@ from PIL import Image
 
 from ferrotype.engines.illustrator.light import rgb
 
+STRIP = 256  # rows laid at once: Pillow copies three times what it lays
 Stops = tuple[tuple[float, str, float], ...]
 
 
@@ -26,9 +27,10 @@ class Pasted(Struct, frozen=True):
         left, top = max(0, -self.x), max(0, -self.y)
         right = min(self.pixels.width, canvas.width - self.x)
         bottom = min(self.pixels.height, canvas.height - self.y)
-        if left < right and top < bottom:
-            dest = (self.x + left, self.y + top)
-            canvas.alpha_composite(self.pixels, dest, (left, top, right, bottom))
+        if left < right:
+            for y in range(top, bottom, STRIP):
+                box = (left, y, right, min(bottom, y + STRIP))
+                canvas.alpha_composite(self.pixels, (self.x + left, self.y + y), box)
 
 
 class Drawer:
@@ -71,12 +73,21 @@ def falloff() -> Image.Image:
     return Image.fromarray((255 * near**2.2).astype(np.uint8))
 
 
-def halo(rx: float, ry: float, colour: str, power: float) -> Image.Image:
-    """Return a soft light, `rx` and `ry` its reach in pixels; `power` its strength inside."""
-    size = (max(2, round(2 * rx)), max(2, round(2 * ry)))
+def halo(
+    rx: float, ry: float, colour: str, power: float, seen: tuple[int, int, int, int] | None = None
+) -> Image.Image:
+    """Return a soft light, `rx` and `ry` its reach in pixels; `power` its strength inside.
+
+    `seen` is the part of it to return: left, top, right, bottom in its pixels.
+    """
+    whole = (max(2, round(2 * rx)), max(2, round(2 * ry)))
+    part = seen or (0, 0, *whole)
+    size = (part[2] - part[0], part[3] - part[1])
+    kx, ky = 256 / whole[0], 256 / whole[1]
+    box = (part[0] * kx, part[1] * ky, part[2] * kx, part[3] * ky)
     red, green, blue = rgb(colour)
     light = Image.new("RGBA", size, (int(red), int(green), int(blue), 0))
-    alpha = falloff().resize(size, Image.Resampling.BILINEAR)
+    alpha = falloff().resize(size, Image.Resampling.BILINEAR, box)
     light.putalpha(alpha.point([round(v * power) for v in range(256)]))
     return light
 

@@ -94,8 +94,20 @@ class Drawing:
         self, x: float, y: float, reach: tuple[float, float], colour: str, power: float
     ) -> None:
         """Lay a soft light over what is there."""
-        corner = round(x - reach[0]), round(y - reach[1])
-        self.layers.append(Pasted(halo(*reach, colour, power), *corner))
+        left, top = round(x - reach[0]), round(y - reach[1])
+        seen = None
+        if self.ground is not None:  # a whole picture, whose corner is the origin
+            wide, high = max(2, round(2 * reach[0])), max(2, round(2 * reach[1]))
+            seen = (
+                max(0, -left),
+                max(0, -top),
+                min(wide, self.width - left),
+                min(high, self.height - top),
+            )
+            if seen[0] >= seen[2] or seen[1] >= seen[3]:
+                return
+            left, top = left + seen[0], top + seen[1]
+        self.layers.append(Pasted(halo(*reach, colour, power, seen), left, top))
 
     def keep(self, kind: str, body: str) -> str:
         """Define something once and return its id."""
@@ -169,7 +181,7 @@ class Drawing:
             svg = self.svg(layer, left, top)
             png = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True)
             with Image.open(io.BytesIO(png), formats=("PNG",)) as sheet:
-                Pasted(sheet.convert("RGBA"), 0, 0).onto(canvas)
+                Pasted(sheet, 0, 0).onto(canvas)
         return canvas
 
     def render(self) -> Image.Image:
