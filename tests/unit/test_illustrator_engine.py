@@ -202,9 +202,10 @@ def test_a_stop_ends_the_job_early(tmp_path: Path) -> None:
     assert asyncio.run(Illustrator().run(job(DEMO, n=4), bench)) == []
 
 
-def test_a_size_out_of_reach_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [(159, 512), (4096, 4097), (16_385, 1024)])
+def test_a_size_out_of_reach_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     with pytest.raises(EngineRefusal) as refused:
-        draw(tmp_path, job(DEMO, (100, 512)))
+        draw(tmp_path, job(DEMO, size))
     assert refused.value.refusal == "InvalidParameter"
 
 

@@ -182,14 +182,13 @@ class Canvas(_Rule, frozen=True, kw_only=True, tag="canvas"):
     def hold(self, draft: Draft) -> None:
         """Put the size into the draft."""
         resolution, ratio = draft.get("resolution") or "", str(draft.get("ratio") or "")
-        width, _, height = ratio.partition(":")
-        asked = width.isdigit() and height.isdigit()
+        asked = ":" in ratio
+        width, height = (int(part) for part in (ratio if asked else "1:1").split(":"))
         text = self.sizes.get(resolution, {}).get(ratio)
         if text is not None:
             draft.words["size"] = sides(text)
         else:
-            shape = int(width) / int(height) if asked else 1.0
-            draft.words["size"] = of_area(self.areas[resolution], shape)
+            draft.words["size"] = of_area(self.areas[resolution], width / height)
         followed = next((name for name in self.follows if name in draft.inputs), None)
         if followed and (self.input_wins or not asked):
             draft.fields["size_follows"] = followed

@@ -25,6 +25,8 @@ Measure = Literal[
     "standard",
 ]
 TWO_K = 2_250_000  # pixels above which a picture counts as 2k
+RATIOS = ("16:9", "9:16", "4:3", "3:4", "1:1")
+NEAR = 0.03  # how far from its ratio a size may be: 832*480 counts as 16:9
 TIERS = {399_360: 480, 921_600: 720, 2_073_600: 1080}  # nearest area -> lines
 
 
@@ -68,8 +70,9 @@ class Scale:
         return self._seconds(what)
 
     def _seconds(self, what: Literal["seconds", "input_seconds", "all_seconds"]) -> int | float:
-        made = sum(output.seconds for output in self.made)
-        given = sum(file.seconds for file in self.files if file.type.startswith("video/"))
+        films = [file for file in self.files if file.type.startswith("video/")]
+        made = round(sum(output.seconds for output in self.made), 2)
+        given = round(sum(file.seconds for file in films), 2)  # rounded first: the sum must be true
         seconds = {"seconds": made, "input_seconds": given, "all_seconds": made + given}[what]
         rounded = round(seconds, 2)
         return int(rounded) if rounded == int(rounded) else rounded
@@ -83,13 +86,21 @@ class Scale:
             ratio = str(self.order.fields.get("ratio") or "")
             if ":" in ratio and "size_follows" not in self.order.fields:
                 return ratio
-            part = math.gcd(self.width, self.height)
-            return f"{self.width // part}:{self.height // part}"
+            return self._shape()
         asked = str(self.order.fields.get("resolution") or "")
         if asked.endswith("P"):
             return int(asked[:-1])
         area = self.width * self.height
         return TIERS[min(TIERS, key=lambda tier: abs(tier - area))]
+
+    def _shape(self) -> str:
+        """Return the ratio by the name that is used for it, else in lowest terms."""
+        for name in RATIOS:
+            wide, high = (int(part) for part in name.split(":"))
+            if abs(self.width * high / (self.height * wide) - 1) < NEAR:
+                return name
+        part = math.gcd(self.width, self.height)
+        return f"{self.width // part}:{self.height // part}"
 
 
 def _tier(pixels: int) -> str:

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from ferrotype.engines.illustrator import card, landscape, lettering, reference, room, shop, still, styles
+from ferrotype.engines.illustrator import (
+    card,
+    landscape,
+    lettering,
+    reference,
+    room,
+    shop,
+    still,
+    styles,
+)
 from ferrotype.engines.illustrator.drawing import Drawing
 from ferrotype.engines.illustrator.edits.edit import edit
 from ferrotype.engines.illustrator.edits.sources import Sources, sources
@@ -16,7 +25,7 @@ from ferrotype.engines.illustrator.scene import Scene
 from ferrotype.media import Output
 from ferrotype.ports.engine import Bench, EngineRefusal, Job
 
-SIDES = range(256, 4097)
+SHORTEST, LARGEST = 160, 4096 * 4096  # side, area: what any model may be asked lies within
 TEMPLATES = {
     "shop": shop.draw, "landscape": landscape.draw, "room": room.draw, "table": still.board,
     "studio": still.studio, "card": card.draw,
@@ -36,9 +45,12 @@ class Illustrator:
     async def run(self, job: Job, bench: Bench) -> Sequence[Output]:
         """Draw `job.n` pictures, the i-th with `seed + i`; none are drawn after a stop."""
         width, height = job.size
-        if width not in SIDES or height not in SIDES:
-            message = f"The illustrator draws sides of 256 to 4096 pixels, not {width}*{height}."
-            raise EngineRefusal("InvalidParameter", message)
+        if min(width, height) < SHORTEST or width * height > LARGEST:
+            raise EngineRefusal(
+                "InvalidParameter",
+                f"The illustrator draws sides from {SHORTEST} pixels and at most {LARGEST} pixels "
+                f"in all, not {width}*{height}.",
+            )
         work = self.film if "video" in job.kind or job.kind == "animate" else self.draw_all
         return await asyncio.to_thread(work, job, bench)
 
