@@ -24,7 +24,6 @@ class Receiver:
     closes: bool = False
     port: int = 0
     connections: int = 0
-    sent: int = 0  # bytes of `endless`
     heads: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -58,7 +57,6 @@ class Receiver:
                 while self.endless:
                     writer.write(self.endless)
                     await writer.drain()
-                    self.sent += len(self.endless)
                 if self.closes:
                     return
         except (ConnectionError, asyncio.IncompleteReadError):

@@ -96,13 +96,16 @@ async def test_endless_headers_are_left(receiver: Receiver) -> None:
             await asyncio.wait_for(out.post(receiver.url, b"{}", HEADERS), 5)
 
 
-@pytest.mark.parametrize("endless", [b"x" * 10_000, b""], ids=["endless", "stuck"])
-async def test_a_status_counts_whatever_its_body_does(receiver: Receiver, endless: bytes) -> None:
+@pytest.mark.parametrize(
+    ("endless", "listen"), [(b"x" * 10_000, 60.0), (b"", 0.2)], ids=["endless", "stuck"]
+)
+async def test_a_status_counts_whatever_its_body_does(
+    receiver: Receiver, endless: bytes, listen: float
+) -> None:
     receiver.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx"
     receiver.endless = endless
-    async with poster(Limits(listen=0.2)) as out:
-        assert await asyncio.wait_for(out.post(receiver.url, b"{}", HEADERS), 5) == 200
-        assert receiver.sent < 50_000_000
+    async with poster(Limits(listen=listen)) as out:
+        assert await asyncio.wait_for(out.post(receiver.url, b"{}", HEADERS), 9) == 200
         receiver.answer, receiver.endless = b"HTTP/1.1 204 X\r\n\r\n", b""
         assert await out.post(receiver.url, b"{}", HEADERS) == 204
     assert receiver.connections == 2  # the first one was closed, not read to its end

@@ -376,6 +376,11 @@ class LaneTests(LedgerTests):
         await ledger.set_cap(None, MODEL, 1)
         await ledger.set_profile({MODEL: 3})
         await ledger.set_profile({})
-        for _ in range(3):
+        for _ in range(6):
             await ledger.add(new_task(account))
         assert len(await claim_all(ledger, worker)) == 1
+        await ledger.set_profile({MODEL: 3})
+        await ledger.set_cap(None, MODEL, 2)
+        await ledger.set_cap(None, MODEL, None)  # what it hid is still there
+        await ledger.admit_due()
+        assert len(await claim_all(ledger, worker)) == 2
