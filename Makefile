@@ -66,9 +66,12 @@ lock: ## Choose newer versions and write them, with hashes, into requirements/ (
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		-c requirements/core.txt \
 		pyproject.toml requirements/build.in requirements/test.in -o requirements/test.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		tests/openapi/requirements.in -o tests/openapi/requirements.txt
 
 clean: ## Remove what these targets made, .venv and the demo's data included
-	rm -rf .venv .demo .bench build dist src/*.egg-info
+	rm -rf .venv tests/openapi/.venv .demo .bench build dist src/*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

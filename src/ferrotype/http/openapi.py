@@ -31,6 +31,8 @@ def describe(catalogue: Catalogue) -> bytes:
     document: dict[str, Any] = json.loads(SKELETON.read_text(encoding="utf-8"))
     document["info"]["version"] = ferrotype.__version__
     schemas = document["components"]["schemas"]
+    _, model = document["paths"]["/api/v1/uploads"]["get"]["parameters"]
+    model["schema"] = {"enum": list(catalogue.models)}
     for route in sorted(catalogue.routes):
         models = catalogue.models_on(route)
         document["paths"][f"{CREATE}{route}"] = {"post": _create(route, models, schemas)}
