@@ -50,7 +50,11 @@ def test_sounds_and_films_are_known_too(head: bytes, type: str) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [b"", b"<svg xmlns=", b"%!PS-Adobe-3.0 EPSF", b"#EXTM3U\n", b"RIFF\0\0\0\0AVI ", b"\0" * 32],
+    [
+        *(b"", b"<svg xmlns=", b"%!PS-Adobe-3.0 EPSF", b"8BPS\0\1", b"#EXTM3U\n", b"\0" * 32),
+        *(b"RIFF\0\0\0\0AVI ", b"\0\0\0\x20ftypavif", b"\0\0\0\x20ftypheic", b"\x1aE\xdf\xa3"),
+        *(b"\xff\xfe#\0", b"\xff\xf1\x50\x80", b"\xff\xea\x90\x64"),  # UTF-16, AAC, no MPEG version
+    ],
 )
 def test_other_files_are_not(head: bytes) -> None:
     assert sniff(head) is None
