@@ -58,43 +58,11 @@ def _object(fields: Mapping[str, Field]) -> Schema:
 
 def of_field(field: Field) -> Schema:
     """Return the schema of one field's values, with its default and what is odd about it."""
-    said = [field.note] if field.note else []
-    match field:
-        case Text():
-            schema: Schema = {"type": "string"}
-            said.insert(0, f"{field.max} {field.unit}; the rest is cut off.")
-            if field.pattern:
-                schema["pattern"] = f"^(?:{field.pattern})$"
-            elif field.required:
-                schema["pattern"] = r"\S"
-        case Integer():
-            schema = {"type": "integer", "minimum": field.min, "maximum": field.max}
-            if field.also:
-                schema = {"anyOf": [schema, {"enum": list(field.also)}]}
-        case Number():
-            schema = {"type": "number", "minimum": field.min, "maximum": field.max}
-        case Flag():
-            schema = {"type": "boolean"}
-        case Choice():
-            schema = {"enum": list(field.of)}
-        case Size():
-            schema = _size(field)
-            said += [] if field.values else [field.limits()]
-        case Media():
-            schema = {"type": "string", "format": "uri"}
-            said.insert(0, _file(field))
-        case MediaSet():
-            schema = _media_set(field)
-            if field.sets:
-                said.append("Together only " + "; ".join(" + ".join(sorted(s)) for s in field.sets))
-        case Messages():
-            schema = _messages(field)
-            said.insert(0, field.say())
-        case List():
-            schema = {"type": "array", "items": of_field(field.of)}
-            schema |= {"minItems": field.min, "maxItems": field.max}
-        case Object():
-            schema = _object(field.fields)
+    schema, said = (
+        _files(field) if isinstance(field, Media | MediaSet | Messages) else _plain(field)
+    )
+    if field.note:
+        said.append(field.note)
     if field.late:
         said.append("A bad value is told at the task, not at create.")
     if field.aliases:
@@ -104,6 +72,54 @@ def of_field(field: Field) -> Schema:
     if field.default is not None:
         schema["default"] = field.default
     return schema
+
+
+def _plain(field: Field) -> tuple[Schema, list[str]]:
+    """Return the schema of a field that names no file, and what a schema cannot say."""
+    match field:
+        case Text():
+            return _text(field), [f"{field.max} {field.unit}; the rest is cut off."]
+        case Integer() | Number():
+            kind = "integer" if isinstance(field, Integer) else "number"
+            schema: Schema = {"type": kind, "minimum": field.min, "maximum": field.max}
+            if isinstance(field, Integer) and field.also:
+                schema = {"anyOf": [schema, {"enum": list(field.also)}]}
+            return schema, []
+        case Flag():
+            return {"type": "boolean"}, []
+        case Choice():
+            return {"enum": list(field.of)}, []
+        case Size():
+            return _size(field), [] if field.values else [field.limits()]
+        case List():
+            items = of_field(field.of)
+            return {
+                "type": "array",
+                "items": items,
+                "minItems": field.min,
+                "maxItems": field.max,
+            }, []
+        case Object():
+            return _object(field.fields), []
+    raise TypeError(f"no schema for {type(field).__name__}")
+
+
+def _files(field: Media | MediaSet | Messages) -> tuple[Schema, list[str]]:
+    """Return the schema of a field that names files, and what a schema cannot say."""
+    match field:
+        case Media():
+            return {"type": "string", "format": "uri"}, [_file(field)]
+        case MediaSet():
+            sets = "; ".join(" + ".join(sorted(types)) for types in field.sets)
+            return _media_set(field), [f"Together only {sets}."] if sets else []
+        case Messages():
+            return _messages(field), [field.say()]
+
+
+def _text(field: Text) -> Schema:
+    if field.pattern:
+        return {"type": "string", "pattern": f"^(?:{field.pattern})$"}
+    return {"type": "string", "pattern": r"\S"} if field.required else {"type": "string"}
 
 
 def _size(field: Size) -> Schema:
