@@ -30,7 +30,8 @@ class Edited(Struct, frozen=True):
 def edit(job: Job, given: Sources, seed: int) -> Edited:
     """Make the picture that a seed gives."""
     wish = read(job.prompt)
-    function = FUNCTIONS.get(str(job.fields.get("function")))
+    named = "doodle" if "sketch_image_url" in job.inputs else str(job.fields.get("function"))
+    function = FUNCTIONS.get(named)
     picture, done = (
         function(job, given, wish, seed) if function else composed(job, given, wish, seed)
     )

@@ -147,7 +147,8 @@ def colourised(job: Job, given: Sources, wish: Wish, seed: int) -> Done:
 
 def doodled(job: Job, given: Sources, wish: Wish, seed: int) -> Done:
     """Colour a sketch's areas; draw a picture that is no sketch in coloured pencil."""
-    sketch = bool(job.fields.get("is_sketch")) or restore.greyness(given.pictures[0])
+    told = job.fields.get("is_sketch") or "sketch_image_url" in job.inputs
+    sketch = bool(told) or restore.greyness(given.pictures[0])
     if not sketch:
         return styles.restyled(given.pictures[0], "coloured pencil", seed), [
             "drawn anew in coloured pencil"

@@ -9,7 +9,7 @@ from ferrotype.media import File
 from ferrotype.ports.engine import Job
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-ROLES = ("base_image_url", "images", "image_url")
+ROLES = ("base_image_url", "images", "image_url", "sketch_image_url")
 MOST = 9
 
 
