@@ -611,6 +611,16 @@ def test_what_a_file_may_be(
                 assert set(picture.accepts) == IN | set(schemes.split())
 
 
+def test_only_pictures_are_written_out_in_a_body() -> None:
+    given = {"prompt": "p", "reference_urls": ["data:image/png;base64,AAAA", "https://h/v.mp4"]}
+    assert ask(FILM, "wan2.6-r2v", given).order.inputs == {
+        "reference_urls": given["reference_urls"]
+    }
+    for url in ("data:video/mp4;base64,AAAA", "data:image/tiff;base64,AAAA"):
+        with pytest.raises(errors.InvalidURL):
+            ask(FILM, "wan2.6-r2v", {"prompt": "p", "reference_urls": [url]})
+
+
 @pytest.mark.parametrize("strict", [False, True])
 def test_models_known_by_name_only_are_not_served(strict: bool) -> None:
     catalogue = Catalogue.load(unknown_model="404" if strict else "400")

@@ -100,7 +100,8 @@ class Media(Kind, frozen=True, kw_only=True, tag="media"):
         if head is None or not head.end() < len(value) <= LONGEST_DATA:
             return False
         type = head[1].lower()
-        return _ALSO.get(type, type) in (TYPES[name] for name in self.formats)
+        type = _ALSO.get(type, type)  # films and sounds are never written out in a body
+        return type.startswith("image/") and type in (TYPES[name] for name in self.formats)
 
 
 def _is_url(text: str) -> bool:
