@@ -361,6 +361,8 @@ SILENT = (
 def test_which_films_are_silent() -> None:
     films = {model.name: model.sound for model in CATALOGUE.entries if model.media == "video"}
     assert {name for name, sound in films.items() if not sound} == set(SILENT.split())
+    assert ask(FILM, "wan2.6-t2v", {"prompt": "p"}).order.fields["sound"] is True
+    assert "sound" not in ask(FILM, "wan2.2-t2v-plus", {"prompt": "p"}).order.fields
     checked = ask(FILM, "wan2.6-i2v-flash", {"img_url": A}, {"audio": False})
     assert "sound" not in checked.order.fields
     assert ask(FILM, "wan2.6-i2v-flash", {"img_url": A}).order.fields["sound"] is True
