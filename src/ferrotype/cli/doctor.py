@@ -188,17 +188,18 @@ def check_inputs(_: Settings) -> Iterator[Finding]:
     from ferrotype.fetchers.media_process import MediaProcess  # with an HTTP client: slow to import
 
     try:
-        guard = asyncio.run(MediaProcess().network_guard())
+        guard, reads = asyncio.run(MediaProcess().ability())
     except FerrotypeError as error:
         yield Finding(
-            "broken", f"the media process does not run: {error}", "Install numpy, pillow."
+            "broken", f"the media process does not run: {error}", "Install numpy, pillow, av."
         )
         return
     if guard is None:
         fix = "Allow user namespaces or seccomp here; until then tasks with input files fail."
         yield Finding("broken", "media processes cannot be kept off the network", fix)
     else:
-        yield Finding("ok", f"media processes have no network ({guard})")
+        said = f"media processes have no network ({guard}) and read {', '.join(reads)}"
+        yield Finding("ok", said)
 
 
 def check_events(chosen: Settings) -> Iterator[Finding]:

@@ -92,9 +92,12 @@ class MediaProcess:
             seconds=answer.seconds,
         )
 
-    async def network_guard(self) -> NetworkGuard | None:
-        """Return what keeps media processes of this machine off the network, or None."""
-        return (await self._ask(Path(), Path(), None, "")).guard
+    async def ability(self) -> tuple[NetworkGuard | None, tuple[str, ...]]:
+        """Return what keeps media processes of this machine off the network, or None; and the
+        names of the formats and decoders that they read.
+        """
+        answer = await self._ask(Path(), Path(), None, "")
+        return answer.guard, answer.reads
 
     async def _ask(self, source: Path, target: Path, rule: FileRule | None, type: str) -> Answer:
         limits = self._limits

@@ -26,9 +26,13 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What the child answers: how it is guarded (None: not, nothing was opened), and the rest."""
+    """What the child answers: how it is guarded (None: not, nothing was opened), and the rest.
+
+    `reads`: the formats and decoders that it has, where it was asked for no file.
+    """
 
     guard: NetworkGuard | None
+    reads: tuple[str, ...] = ()
     width: int = 0
     height: int = 0
     seconds: float = 0.0

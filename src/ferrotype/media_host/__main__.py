@@ -29,7 +29,8 @@ def main() -> int:
     request = msgspec.json.decode(sys.stdin.buffer.read(_MAX_REQUEST), type=Request)
     sandbox.set_limits(memory=request.memory, cpu=request.cpu, file=request.file)
     if request.rule is None:
-        return _answer(Answer(guard=_guard(left_network)))
+        reads = _readable()
+        return _answer(Answer(guard=_guard(left_network), reads=reads))
     rewrite = _loaded(request.type)
     with _open(request.source, _READ) as source, _open(request.target, _WRITE_NEW) as target:
         guard = _guard(left_network)
@@ -51,6 +52,16 @@ def _loaded(type: str) -> Callable[[BinaryIO, BinaryIO, FileRule], tuple[int, in
     from ferrotype.media_host import films, sounds
 
     return films.rewrite if type.startswith("video/") else sounds.reader(type)
+
+
+def _readable() -> tuple[str, ...]:
+    """Name what can be read here: pictures' formats, then decoders of films and of sounds."""
+    import av
+
+    from ferrotype.media_host import films, images, sounds
+
+    codecs = sorted(films.CODECS) + sorted(sounds.CODECS)
+    return (*images.FORMATS, *(name for name in codecs if name in av.codecs_available))
 
 
 def _open(path: str, flags: int) -> BinaryIO:

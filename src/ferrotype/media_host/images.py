@@ -39,6 +39,7 @@ _DECODERS = {
     "image/tiff": TiffImagePlugin.TiffImageFile,
     "image/webp": WebPImagePlugin.WebPImageFile,
 }
+FORMATS = tuple(type.removeprefix("image/") for type in _DECODERS)
 # Pillow imports these where it needs them, which would be too late.
 _NEEDED_LATER = (copy, mmap, ImageColor, ImagePalette, MpoImagePlugin)
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

@@ -72,7 +72,7 @@ def pieces(container: InputContainer, format: str) -> Iterator[AudioFrame]:
         raise InvalidFileFormat
     stream = container.streams.audio[0]
     context = stream.codec_context
-    if context.sample_rate not in RATES or not 1 <= context.channels <= MAX_CHANNELS:
+    if not 1 <= context.channels <= MAX_CHANNELS:
         raise InvalidFileFormat
     limit(stream)
     resampler = AudioResampler(format=format, layout="stereo", rate=RATE)
