@@ -117,6 +117,17 @@ class OutboxTests(LedgerTests):
         assert [one.task for one in await telling.letters(HERE, 9)] == tasks[1:]
         assert [one.task for one in await telling.letters(THERE, 9)] == tasks
 
+    async def test_a_late_courier_touches_no_letter_but_its_own(self, telling: FullLedger) -> None:
+        account = await telling.make_account("someone")
+        await _ended(telling, account)
+        letters = [(await telling.letters(url, 1))[0].n for url in (HERE, THERE)]
+        await telling.keep_letters([], DAY)
+        fresh = await _ended(telling, account)
+        for n in letters:
+            await telling.postpone_letter(n, 30)
+            await telling.drop_letter(n)
+        assert await _told(telling) == [fresh]
+
     async def test_a_postponed_letter_lets_others_by(self, telling: FullLedger) -> None:
         account = await telling.make_account("someone")
         tasks = [await _ended(telling, account) for _ in range(2)]

@@ -1,6 +1,6 @@
 -- What receivers have still to be told of tasks that ended: one row an event and receiver.
 CREATE TABLE letter (
-    n INTEGER PRIMARY KEY,
+    n INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: a courier may know it still
     event TEXT NOT NULL,   -- the same id for every receiver and every try
     url TEXT NOT NULL,
     task TEXT NOT NULL,    -- copied, since a task may expire before its last letter is brought
