@@ -27,7 +27,7 @@ def echo() -> Iterator[Server]:
         yield running
 
 
-def run(echo: Server, *options: str) -> str:
+def run(echo: Server, folder: Path, *options: str) -> str:
     """Run schemathesis with a fixed seed; return what it prints when it finds nothing wrong."""
     done = subprocess.run(
         [
@@ -35,21 +35,21 @@ def run(echo: Server, *options: str) -> str:
             "--header", f"Authorization: Bearer {echo.key}", "--checks", CHECKS,
             "--seed", "1", "--no-color", "--suppress-health-check", "all", *options,
         ],
-        capture_output=True, text=True, timeout=240, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     return done.stdout
 
 
-def test_no_request_breaks_the_service_or_its_description(echo: Server) -> None:
-    said = run(echo, "--phases", "coverage,fuzzing", "--max-examples", "10")
+def test_no_request_breaks_the_service_or_its_description(echo: Server, tmp_path: Path) -> None:
+    said = run(echo, tmp_path, "--phases", "coverage,fuzzing", "--max-examples", "10")
     found = re.search(r"(\d+) generated, (\d+) passed", said)
     assert found and found[1] == found[2] and int(found[1]) > 1000
 
 
-def test_tasks_are_made_asked_for_and_canceled_in_any_order(echo: Server) -> None:
+def test_tasks_are_made_asked_for_and_canceled_in_any_order(echo: Server, tmp_path: Path) -> None:
     before = tasks(echo)
-    said = run(echo, "--phases", "stateful", "--max-examples", "10")
+    said = run(echo, tmp_path, "--phases", "stateful", "--max-examples", "10")
     found = re.search(r"API Links:\s+(\d+) covered", said)
     assert found and int(found[1]) >= 5
     assert tasks(echo) > before, "creates that led to queries and cancels"
