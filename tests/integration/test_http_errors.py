@@ -13,6 +13,7 @@ from ferrotype.http.body import Limits
 
 JSON = {**ASYNC, "Content-Type": "application/json"}
 I2I = "/api/v1/services/aigc/image2image/image-synthesis"
+WORDS = "/api/v1/services/aigc/wordart/"
 
 
 @pytest.fixture
@@ -81,8 +82,15 @@ async def test_a_model_on_another_path_is_told_so(home: House) -> None:
         answer = await client.post(I2I, json=ORDER, headers=ASYNC)
         check(answer, 400, "InvalidParameter")
         assert answer.json()["message"].startswith("url error, please check url！ For details")
-        answer = await client.post(I2I, json=order(model="wanx2.1-imageedit"), headers=ASYNC)
+        answer = await client.post(I2I, json=order(model="wanx9.9-imageedit"), headers=ASYNC)
         check(answer, 400, "InvalidParameter", "Model not exist.")
+        known = order(model="wanx-poster-generation-v1")
+        answer = await client.post(T2I, json=known, headers=ASYNC)
+        check(answer, 400, "InvalidParameter", "The model is not served here.")
+        answer = await client.post(f"{WORDS}semantic", json=ORDER, headers=ASYNC)
+        check(answer, 400, "InvalidParameter")
+        answer = await client.post(f"{WORDS}texture/", json=order(model="x"), headers=ASYNC)
+        check(answer, 400, "InvalidParameter", "The model is not served here.")
 
 
 async def test_an_asynchronous_model_must_be_asked_so(home: House) -> None:

@@ -37,10 +37,12 @@ class Variant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The fields of a request in which the parameters of `when` have these values.
 
     `pictures` names the field that then says how many pictures are wanted, in place of `n`.
+    `streams`: who waits for the answer gets it in server-sent events, and in no other way.
     """
 
     when: dict[str, Any]
     pictures: str | None = None
+    streams: bool = False
     input: dict[str, Field]
     parameters: dict[str, Field]
 

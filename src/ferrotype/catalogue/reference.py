@@ -147,7 +147,8 @@ def _given(variant: Variant, usual: Mapping[str, Field]) -> str:
     """Return what is different in a variant."""
     when = " and ".join(f"`{name}` is `{_json(value)}`" for name, value in variant.when.items())
     rows = [_row(w, field) for w, field in _body(variant).items() if usual.get(w) != field]
-    return f"Where {when}:\n\n{_table(('field', 'what', 'default', 'note'), rows)}"
+    told = " (a call that waits is answered with server-sent events)" if variant.streams else ""
+    return f"Where {when}{told}:\n\n{_table(('field', 'what', 'default', 'note'), rows)}"
 
 
 def _result(model: Model) -> str:
@@ -264,6 +265,35 @@ def _json(value: object) -> str:
 
 def _compatibility(families: Mapping[str, Sequence[Model]]) -> str:
     open_points = tomllib.loads(DIFFERENCES.read_text(encoding="utf-8"))
+    parts = [
+        MARK,
+        "# Compatibility",
+        "Paths, bodies and codes are those of the vendor's API, as far as public documentation, "
+        "recorded answers and the official SDK show them. *Confidence* says how well a model's "
+        "limits are known: high, read on a vendor page; medium, partly inferred; low, mostly from "
+        "memory. **Which engine draws is for the deployment to say**: `ferrotype models` "
+        "shows it, and so do the headers `X-Ferrotype-Engine` and `X-Ferrotype-Served-By` of "
+        "every answer.",
+        "## Models",
+        f"Create paths, after `POST {CREATE}`:",
+        _table(("path", "model", "served", "confidence", "vendor's rate known"), _paths(families)),
+        "## Models known by name only",
+        'A request for one, or for any on a path where no model is served, is told "The model is '
+        'not served here.":',
+        _table(("path", "models", "why"), _unserved()),
+        "## Other paths",
+        "After `/api/v1`; a slash at the end is accepted everywhere:",
+        _table(("path", "served"), [(row["path"], row["served"]) for row in open_points["path"]]),
+        "## Decided where the evidence is open, and known differences",
+        _table(
+            ("about", "what happens here"),
+            [(row["about"], row["here"]) for row in open_points["difference"]],
+        ),
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _paths(families: Mapping[str, Sequence[Model]]) -> list[tuple[str, ...]]:
     rows = [
         (
             f"`{route}`",
@@ -276,38 +306,13 @@ def _compatibility(families: Mapping[str, Sequence[Model]]) -> str:
         for model in models
         for route, modes in model.routes.items()
     ]
-    parts = [
-        MARK,
-        "# Compatibility",
-        "Paths, bodies and codes are those of the vendor's API, as far as public documentation, "
-        "recorded answers and the official SDK show them. *Confidence* says how well a model's "
-        "limits are known: high, read on a vendor page; medium, partly inferred; low, mostly from "
-        "memory. **Which engine draws is for the deployment to say**: `ferrotype models` "
-        "shows it, and so do the headers `X-Ferrotype-Engine` and `X-Ferrotype-Served-By` of "
-        "every answer.",
-        "## Models",
-        f"Create paths, after `POST {CREATE}`:",
-        _table(("path", "model", "served", "confidence", "vendor's rate known"), rows),
-        "## Models known by name only",
-        'A request for one, or for any on a path of theirs, is told "The model is not served '
-        'here.":',
-        _table(
-            ("path", "models", "why"),
-            [
-                (f"`{known.path}`", ", ".join(known.models) or "any", known.reason)
-                for known in unserved()
-            ],
-        ),
-        "## Other paths",
-        "After `/api/v1`; a slash at the end is accepted everywhere:",
-        _table(("path", "served"), [(row["path"], row["served"]) for row in open_points["path"]]),
-        "## Decided where the evidence is open, and known differences",
-        _table(
-            ("about", "what happens here"),
-            [(row["about"], row["here"]) for row in open_points["difference"]],
-        ),
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _unserved() -> list[tuple[str, ...]]:
+    return [
+        (f"`{known.path}`", ", ".join(known.models) or "any", known.reason) for known in unserved()
     ]
-    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
