@@ -412,6 +412,9 @@ SDK = {"extend_prompt": True, "function": "video-synthesis"}
         (SYNC, "qwen-image-edit-plus", say(PICTURE), {}, "lack of image or text"),
         (SYNC, "qwen-image-edit-plus", say(), {}, "lack of image or text"),
         (SYNC, "qwen-image-edit-plus", say(KITE, KITE, PICTURE), {}, "lack of image or text"),
+        (SYNC, "qwen-image-edit", say(KITE | PICTURE, PICTURE), {},
+         "the parameters must conform to the specification: input.messages[0].content[0] must be "
+         'one message {"role": "user"} whose content is one {text} and 1 to 3 {image}'),
         (SYNC, "qwen-image-max", say(KITE), {"n": 2}, "num_images_per_prompt must be 1"),
         (SYNC, "qwen-image-edit", say(KITE, PICTURE), {"n": 2}, "num_images_per_prompt must be 1"),
         (SYNC, "z-image-turbo", say(KITE), {"n": 0}, "num_images_per_prompt must be 1"),
@@ -486,6 +489,9 @@ def test_media_that_do_not_go_together(roles: tuple[str, ...]) -> None:
         (TASKS, "wan2.7-image", say(KITE),
          {"color_palette": [{"hex": "#Aa0000", "ratio": "33.33%"}] * 2
           + [{"hex": "#00ff00", "ratio": "33.34%"}]}, {"n": 4}),
+        (SYNC, "qwen-image-edit",
+         say({"type": "image", "image": A, "text": None}, {"type": "text", "text": "a kite"}), {},
+         {"prompt": "a kite", "size": (1024, 1024)}),
         (SYNC, "qwen-image-edit", say(PICTURE, KITE), {"size": "1*1"},
          {"size": (1024, 1024), "fields": "images"}),
         (EDIT, "wan2.5-i2i-preview", {"prompt": "p", "images": [A, B]}, {},

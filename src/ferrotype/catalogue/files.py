@@ -197,7 +197,7 @@ class Messages(Kind, frozen=True, kw_only=True, tag="messages"):
         images: list[str] = []
         for i, part in enumerate(content):
             at = f"{where}[0].content[{i}]"
-            if not isinstance(part, dict):
+            if not isinstance(part, dict) or (part.get("text") and part.get("image")):
                 self.refuse(at)
             if isinstance(part.get("text"), str):
                 texts.append(clean(part["text"])[: self.text_max])
