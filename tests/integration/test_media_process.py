@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from ferrotype.errors import Broken, InvalidImageFormat, InvalidImageResolution
+from ferrotype.fetchers import media_process
 from ferrotype.fetchers.media_process import MediaLimits, MediaProcess
 from ferrotype.ports.fetcher import FileRule
 
@@ -307,6 +308,12 @@ async def test_without_a_guard_nothing_is_opened(tmp_path: Path) -> None:
     )
     assert json.loads(done.stdout)["guard"] is None
     assert (tmp_path / "clean.png").stat().st_size == 0
+
+
+@pytest.mark.parametrize("answer", [b"", b"{", b"[]", b'{"guard": "none"}', b"\xff" * 9])
+def test_what_is_no_answer_breaks_one_attempt_at_most(answer: bytes) -> None:
+    with pytest.raises(Broken):
+        media_process._understood(RULE, 0, answer, b"")
 
 
 PROBE = """

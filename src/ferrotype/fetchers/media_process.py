@@ -177,7 +177,8 @@ def _understood(
         log.warning("media process killed", action="media", signal=-status)
         raise _wrong_format(rule, "it cannot be decoded within the limits")
     if status == 0:
-        return msgspec.json.decode(answer, type=Answer)
+        with suppress(msgspec.MsgspecError):  # who has broken it may make it say anything
+            return msgspec.json.decode(answer, type=Answer)
     tail = complaint[-2000:].decode("utf-8", "replace")
     log.error("media process broke", action="media", status=status, stderr=tail)
     raise Broken
