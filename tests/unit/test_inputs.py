@@ -139,7 +139,9 @@ def test_base64_is_read_as_common_encoders_write_it(text: str) -> None:
     assert uploads._unpack(f"data:image/png;base64,{text}") == b"hi"
 
 
-@pytest.mark.parametrize("text", [" ", "====", "a", "aA=", "aGk==", "aG=k", "aGk=aGk=", "_-_-", "é", "\0"])
+@pytest.mark.parametrize(
+    "text", [" ", "====", "a", "aA=", "aGk==", "aG=k", "aGk=aGk=", "_-_-", "é", "\0"]
+)
 def test_what_is_not_base64_is_refused(text: str) -> None:
     with pytest.raises(InvalidURL, match="base64"):
         uploads._unpack(f"data:image/png;base64,{text}")
