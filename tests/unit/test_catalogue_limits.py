@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from ferrotype.catalogue.fields import Choice, Flag, Integer, Number, Text
 from ferrotype.catalogue.files import Media, MediaSet, Messages
 from ferrotype.catalogue.grammar import Field, List, Object
 from ferrotype.catalogue.size import Size
+from ferrotype.task import Order
 
 CATALOGUE = Catalogue.load()
 EACH = [
@@ -212,6 +214,37 @@ def test_within_the_limits_all_passes(which: tuple[str, str], chance: random.Ran
     assert 1 <= order.n == checked.total <= 12
     assert set(order.inputs) <= set(model.input_rules)
     assert order.size[0] >= 16 <= order.size[1]
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["url", "type", "text", "image", "content", "x"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(which=st.sampled_from(EACH), chance=st.randoms(use_true_random=False), data=st.data())
+def test_any_body_is_checked_or_refused(
+    which: tuple[str, str], chance: random.Random, data: st.DataObject
+) -> None:
+    body = Hand(chance).body(CATALOGUE.on_route(*which))
+    for table in body.values():
+        for name in chance.sample(sorted(table), min(2, len(table))):
+            inner = table[name]
+            if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+                inner[0][chance.choice(sorted(inner[0]))] = data.draw(JUNK)
+            else:
+                table[name] = data.draw(JUNK)
+    try:
+        order = ask(*which, body).order
+    except errors.Refused as no:
+        assert 0 < len(no.message) < 700
+    else:
+        assert msgspec.json.decode(msgspec.json.encode(order), type=Order).n == order.n
 
 
 @pytest.mark.parametrize(("name", "route"), EACH)
