@@ -79,16 +79,8 @@ async def api(
         group.create_task(front.janitor.run(stop))
         group.create_task(courier.run(stop))
         gc.freeze()  # the catalogue stays: no collection need walk through it
-        face = app.build(
-            front.service,
-            front.keyring,
-            front.links,
-            front.store,
-            front.uploads,
-            front.catalogue,
-            _options(chosen),
-            access,
-        )
+        uses = (front.service, front.keyring, front.links, front.store, front.uploads)
+        face = app.build(*uses, front.catalogue, _options(chosen), access)
         await serve(face, [listener], stop)
         stop.set()
     access.close()

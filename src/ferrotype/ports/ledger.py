@@ -173,7 +173,8 @@ class Letter(Struct, frozen=True, kw_only=True):
     """What one receiver is to be told: a task came to its end. Times are UTC.
 
     `n` names this letter in the ledger, and never another one; `event` is the same for every
-    receiver and every try. `start_at` is when the task was first claimed, `tries` how often it was sent in vain.
+    receiver and every try. `start_at` is when the task was first claimed, `tries` how often it was
+    sent in vain.
     """
 
     n: int
