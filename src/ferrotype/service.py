@@ -102,14 +102,14 @@ class Service:
         body: Mapping[str, Any],
         *,
         asynchronous: bool,
+        events: bool = False,
         request_id: str,
         idempotency: tuple[str, bytes] | None = None,
         resolve: bool = False,
     ) -> Submitted:
         """Check a create and commit it as a task. Raises `Refused`, `Denied` or `Busy`."""
-        checked = self._catalogue.check(route, body, asynchronous=asynchronous)
-        model = checked.model.name
-        recipe = self.recipe(model)
+        checked = self._catalogue.check(route, body, asynchronous=asynchronous, events=events)
+        recipe = self.recipe(model := checked.model.name)
         if recipe is None or not await self._has_space():
             raise Unavailable()
         if self._limits:

@@ -38,18 +38,20 @@ def run(arguments: list[str], server: Server) -> "subprocess.CompletedProcess[st
 
 
 def test_the_page_has_what_is_run_here() -> None:
-    assert len(PROGRAMS) == 2
+    assert len(PROGRAMS) == 4
     assert len(COMMANDS) == 2
     assert len(BLOCKS) == 4  # test_dashscope_command.py and tests/clients_npm run the others
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_prints_a_url_that_opens(program: str, served: Server) -> None:
+def test_a_program_prints_urls_that_open(program: str, served: Server) -> None:
     done = run([sys.executable, "-c", filled(program, served)], served)
 
     assert done.returncode == 0, done.stderr
-    (url,) = re.findall(r"http://[^\s'\"]+", done.stdout)
-    assert httpx.get(url).headers["content-type"] == "image/png"
+    urls = re.findall(r"http://[^\s'\"]+", done.stdout)
+    assert urls
+    for url in urls:
+        assert httpx.get(url).headers["content-type"] == "image/png"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -32,6 +32,17 @@ UNSERVED = {known.path: frozenset(known.models) for known in unserved()}
 UnknownModel = Literal["400", "404"]
 
 
+class Mismatch(InvalidParameter):
+    """x-dashscope-sse and stream parameter mismatch."""
+
+    def __init__(self, events: bool, stream: bool) -> None:
+        header = "enable" if events else "disable"
+        super().__init__(
+            "x-dashscope-sse and stream parameter mismatch. "
+            f"Received: x-dashscope-sse={header}, stream={stream}"
+        )
+
+
 class Checked(Struct, frozen=True, kw_only=True):
     """A request that may be served.
 
@@ -110,17 +121,21 @@ class Catalogue:
         """Every create path that some model is served on."""
         return frozenset(route for plans in self._plans.values() for route in plans)
 
-    def check(self, route: str, body: Mapping[str, Any], *, asynchronous: bool) -> Checked:
+    def check(
+        self, route: str, body: Mapping[str, Any], *, asynchronous: bool, events: bool = False
+    ) -> Checked:
         """Check a create request on `route`, the path after `/api/v1/services/aigc/`.
 
-        `asynchronous`: the caller sent `X-DashScope-Async: enable`. Raises `Refused`, `Denied`, or
-        `ModelNotFound`.
+        `asynchronous`: the caller sent `X-DashScope-Async: enable`; `events`: the caller, who
+        waits, sent `X-DashScope-SSE: enable`. Raises `Refused`, `Denied`, or `ModelNotFound`.
         """
         if not isinstance(body, Mapping):
             raise IllegalInput
         plan = self._find(body.get("model"), route)
         attended = self._attended(plan.model.routes[route], asynchronous)
         order, refusal = plan.order(body)
+        if attended:
+            _must_match(plan.streams(body), events, order)
         return Checked(
             model=plan.model, order=order, total=order.n, refusal=refusal, attended=attended
         )
@@ -157,3 +172,10 @@ class Catalogue:
         if not asynchronous and "sync" not in modes:
             raise Denied(NO_SYNC)
         return not asynchronous
+
+
+def _must_match(streams: bool, events: bool, order: Order) -> None:
+    """Raise `Mismatch` unless what streams is asked for as a stream, and nothing else is."""
+    stream = order.fields.get("stream", True) if streams else False
+    if events != streams or stream != streams:
+        raise Mismatch(events, stream)

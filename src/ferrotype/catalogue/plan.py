@@ -103,6 +103,11 @@ class Plan:
             draft.words["n"] = draft.fields[variant.pictures]
         return self._order(draft), refusal
 
+    def streams(self, body: Mapping[str, Any]) -> bool:
+        """Tell whether who waits for such a body's answer gets it in server-sent events."""
+        variant, _ = self._steps_for(_parameters(body))
+        return variant is not None and variant.streams
+
     def _steps_for(self, parameters: Mapping[str, Any]) -> tuple[Variant | None, tuple[Step, ...]]:
         for variant, steps in self.variants:
             when = variant.when

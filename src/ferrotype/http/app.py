@@ -3,14 +3,12 @@
 import time
 from collections.abc import Collection, Sequence
 
-import structlog
 from msgspec import Struct
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from ferrotype import metrics
 from ferrotype.catalogue import Catalogue
-from ferrotype.errors import Broken, FerrotypeError
 from ferrotype.http import wire
 from ferrotype.http.access import AccessLog
 from ferrotype.http.body import Limits
@@ -21,6 +19,7 @@ from ferrotype.http.faults import (
     BodyTooSlow,
     WrongMethod,
     code_of,
+    known,
     status_of,
 )
 from ferrotype.http.host import Hosts
@@ -90,22 +89,14 @@ async def _tell(exchange: Exchange, error: Exception) -> None:
     extra: list[Header] = []
     if isinstance(error, WrongMethod):
         extra.append((b"allow", error.allowed))
-    if not isinstance(error, FerrotypeError):
-        structlog.get_logger().error(
-            "a request broke",
-            action="request",
-            request_id=exchange.request_id,
-            route=exchange.route,
-            exc_info=error,
-        )
-        error = Broken()
-    status = status_of(error)
+    told = known(error, exchange.request_id, exchange.route)
+    status = status_of(told)
     if isinstance(error, BodyTooLarge | BodyTooSlow):
         extra.append((b"connection", b"close"))
     if status >= 500 and exchange.committed:
         extra.append((b"x-should-retry", b"false"))
     await exchange.reply(
-        status, wire.fault(exchange.request_id, code_of(error), error.message), extra
+        status, wire.fault(exchange.request_id, code_of(told), told.message), extra
     )
 
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from ferrotype.errors import (
+    Broken,
     Busy,
     Conflict,
     Denied,
@@ -68,6 +71,16 @@ CODES: tuple[tuple[str, int], ...] = (
     ("IPInfringementSuspect", 400),
     ("UnsupportedOperation", 400),
 )
+
+
+def known(error: Exception, request_id: str, route: str) -> FerrotypeError:
+    """Return the error if it is one of ours. What nobody foresaw goes into the log, not out."""
+    if isinstance(error, FerrotypeError):
+        return error
+    structlog.get_logger().error(
+        "a request broke", action="request", request_id=request_id, route=route, exc_info=error
+    )
+    return Broken()
 
 
 def status_of(error: FerrotypeError) -> int:

@@ -1,8 +1,8 @@
 """Every name on the wire: how bodies are read, and how they are written. Nowhere else but in
-`dialects`, which writes what tasks made.
+`dialects`, which writes what tasks made, and `events`, which frames it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl
@@ -180,6 +180,16 @@ def answered(request_id: str, task: Task, urls: Sequence[str], model: Model) -> 
     assert task.result
     output = dialects.answered(task, urls, model)
     return _encode({"request_id": request_id, "output": output, "usage": task.result.usage})
+
+
+def streamed(request_id: str, task: Task, urls: Sequence[str], model: Model) -> Iterator[bytes]:
+    """Write what a caller waited for part by part; that it is the last one stands in the last."""
+    assert task.result
+    output = dialects.answered(task, urls, model)
+    parts = [part for one in output["choices"] for part in one["message"]["content"]]
+    for i, part in enumerate(parts, 1):
+        output["choices"] = [dialects.choice([part], reason="stop" if i == len(parts) else "null")]
+        yield _encode({"output": output, "usage": task.result.usage, "request_id": request_id})
 
 
 def listed(request_id: str, page: Page, number: int, size: int, *, region: str) -> bytes:

@@ -7,11 +7,13 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect
 
-from ferrotype.errors import Broken, InvalidParameter, Missing
+from ferrotype.catalogue import Mismatch
+from ferrotype.errors import Broken, IllegalInput, InvalidParameter, Missing, Refused
 from ferrotype.http import wire
 from ferrotype.http.body import Bodies, Limits
+from ferrotype.http.events import Stream
 from ferrotype.http.exchange import Exchange, served_by
-from ferrotype.http.faults import TaskFailed
+from ferrotype.http.faults import BodyTooLarge, BodyTooSlow, TaskFailed, known
 from ferrotype.http.routes.tasks import Tasks
 from ferrotype.service import Service, Submitted
 from ferrotype.task import Status, Task
@@ -36,6 +38,8 @@ PATHS = frozenset(
 )
 MAX_IDEMPOTENCY_KEY = 255
 RESOLVE = b"x-dashscope-ossresourceresolve"
+EVENTS = b"x-dashscope-sse"
+PLAIN = (BodyTooLarge, BodyTooSlow, ClientDisconnect, IllegalInput, Mismatch)
 
 
 class Creates:
@@ -57,11 +61,36 @@ class Creates:
             await exchange.reply(200, answer, served_by(submitted.served_by))
             return
         with self._service.seat(exchange.caller):
+            if exchange.headers.get(EVENTS, b"").strip().lower() == b"enable":
+                await self._stream(exchange, route)
+                return
             submitted = await self._submit(exchange, route, asynchronous=False)
             task = await _unless_gone(exchange, self._attend(exchange, submitted))
         await self._tasks.answer_now(exchange, task)
 
-    async def _submit(self, exchange: Exchange, route: str, *, asynchronous: bool) -> Submitted:
+    async def _stream(self, exchange: Exchange, route: str) -> None:
+        """Answer with events, errors too, as soon as a body could be read and may be streamed."""
+        stream = Stream(exchange)
+        try:
+            submitted = await self._submit(exchange, route, asynchronous=False, events=True)
+            await stream.open(served_by(submitted.served_by))
+            attending = _unless_gone(exchange, self._attend(exchange, submitted))
+            task = await stream.while_waiting(attending)
+            for part in await self._tasks.parts(exchange, task):
+                await stream.tell(part)
+        except PLAIN:
+            raise
+        except Exception as error:
+            if not exchange.status and not isinstance(error, Refused):
+                raise
+            if not exchange.status:
+                await stream.open()
+            await stream.refuse(known(error, exchange.request_id, exchange.route))
+        await stream.close()
+
+    async def _submit(
+        self, exchange: Exchange, route: str, *, asynchronous: bool, events: bool = False
+    ) -> Submitted:
         """Read the body and commit its task. The body is gone when this returns: a caller may wait
         for minutes.
         """
@@ -71,6 +100,7 @@ class Creates:
             route,
             wire.read_create(body),
             asynchronous=asynchronous,
+            events=events,
             request_id=exchange.request_id,
             idempotency=_idempotency(exchange, route, body),
             resolve=exchange.headers.get(RESOLVE, b"").strip().lower() == b"enable",

@@ -1,8 +1,10 @@
 """/api/v1/tasks: query one, list many, cancel one."""
 
 import asyncio
+from collections.abc import Iterator
 
 from ferrotype.catalogue import Catalogue, Model
+from ferrotype.errors import Broken
 from ferrotype.http import wire
 from ferrotype.http.exchange import Exchange, served_by
 from ferrotype.links import Links
@@ -49,6 +51,14 @@ class Tasks:
         urls = await self.urls(exchange.base, task)
         body = wire.answered(exchange.request_id, task, urls, model)
         await exchange.reply(200, body, served_by(task.served_by))
+
+    async def parts(self, exchange: Exchange, task: Task) -> Iterator[bytes]:
+        """Write what a task made part by part. Raises `Broken` when its model is gone."""
+        model = self._model(task)
+        if model is None:
+            raise Broken()
+        urls = await self.urls(exchange.base, task)
+        return wire.streamed(exchange.request_id, task, urls, model)
 
     async def urls(self, base: str, task: Task) -> list[str]:
         """Return the signed links of what a task made, "" for what failed."""
