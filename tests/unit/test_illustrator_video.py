@@ -303,6 +303,26 @@ def test_a_clip_keeps_its_length_or_is_carried_on(tmp_path: Path) -> None:
     check(film(tmp_path / "more", longer), (640, 360), 30, True)
 
 
+def test_a_clip_is_painted_in_the_style_that_is_asked(tmp_path: Path) -> None:
+    """Ten pictures a second change; black and white leaves no colour."""
+    made = film(tmp_path, job("a dog running in a meadow", duration=1.0))
+    assert made.path
+    (tmp_path / "in.mp4").write_bytes(Path(made.path).read_bytes())
+    clip = File(path=str(tmp_path / "in.mp4"), type="video/mp4", width=416, height=256, seconds=1.0)
+    edit = job("black and white", kind="video-edit", duration=1.0, inputs={"video_url": [clip]})
+    grey = frames(film(tmp_path, edit))
+    assert max(np.ptp(one.astype(int), axis=2).max() for one in grey) < 24
+    changes = [k for k in range(1, 30) if abs(grey[k].astype(int) - grey[k - 1]).mean() > 0.5]
+    assert 7 <= len(changes) <= 10
+
+
+def test_a_drawn_film_moves_in_its_style(tmp_path: Path) -> None:
+    shown = frames(film(tmp_path, job("a dog running in a meadow, watercolor", duration=2.0)))
+    assert all(one[:3].mean() > 225 for one in shown)  # bare paper at the edge, in all pictures
+    middle = [one[100:240, 60:-60].astype(int) for one in (shown[0], shown[29], shown[59])]
+    assert min(abs(a - b).mean() for a, b in pairwise(middle)) > 1
+
+
 def test_references_are_all_shown(tmp_path: Path) -> None:
     files = [
         picture(tmp_path / f"{k}.png", colour)

@@ -110,7 +110,8 @@ def hatching(size: tuple[int, int], rng: np.random.Generator, angle: float) -> I
 
 def bristles(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return brush marks that follow the picture's forms, as a grey relief around 128."""
-    size = max(8, picture.width // 2), max(8, picture.height // 2)
+    coarse = 2 if unit_of(picture) > 0.7 else 1
+    size = max(8, picture.width // coarse), max(8, picture.height // coarse)
     forms = picture.convert("L").resize(
         (max(4, size[0] // 4), max(4, size[1] // 4)), Image.Resampling.BOX
     )

@@ -55,7 +55,7 @@ def oil(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Thick paint with the marks of the brush."""
     loose = wobble(picture, rng, 2.4 * unit_of(picture))
     painted = tones.vivid(tones.curve(loose, (0, 6), (70, 64), (190, 200), (255, 250)), 1.25)
-    return lit(painted, bristles(picture, rng), 0.42)
+    return lit(painted, bristles(picture, rng), 0.42 * min(1.0, unit_of(picture)) ** 0.5)
 
 
 def pencil(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -173,6 +173,7 @@ LOOKS: dict[str, tuple[Look, float]] = {
     "anime": (anime, 3.5), "picture book": (book, 0), "gold leaf": (gold, 3),
     "black and white": (grey, 0), "vintage": (vintage, 0),
 }  # fmt: skip
+FRAMED = ("watercolour", "ink", "picture book")  # ends short of the paper's edge
 ON_PAPER = ("watercolour", "pencil", "ink", "coloured pencil", "picture book")
 
 

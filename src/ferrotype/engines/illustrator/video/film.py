@@ -19,13 +19,16 @@ from ferrotype.engines.illustrator.video.planes import Layer, Planes, blank, eve
 from ferrotype.engines.illustrator.video.reel import Reel
 from ferrotype.engines.illustrator.video.scenery import GAITS, Draw, flat, parts
 from ferrotype.engines.illustrator.video.shots import (
+    Animated,
     Clip,
     Collage,
     Crossing,
     Day,
+    Painted,
     Scenery,
     Shot,
     Still,
+    painted,
     tone_of,
 )
 from ferrotype.media import File, Output
@@ -137,7 +140,11 @@ class Film:
         """Choose what the film shows; None when stopped on the way."""
         job = self.job
         if self.clip:
-            return Clip(Path(self.clip.path), self.size, tone_of(job.prompt, self.scene))
+            return Clip(
+                Path(self.clip.path),
+                self.size,
+                tone_of(job.prompt, self.scene, job.seed, self.size),
+            )
         if self.first and self.last:
             way = random.Random(f"{job.seed}:way").choice(("wipe", "iris", "zoom"))
             ends = self.covered(self.first), self.covered(self.last)
@@ -182,14 +189,19 @@ class Film:
                 if self.bench.stopping.is_set():
                     return None
             return Day(made)
-        if scene.template == "landscape" and scene.style == "flat" and not self.quick:
-            return self.scenery()
+        if scene.template == "landscape" and not self.quick:
+            if scene.style == "flat":
+                return self.scenery(self.size)
+            small = at_least(painted(self.size))
+            inner = self.scenery(small)
+            paint = Painted(scene.style, job.seed, self.size, dabs=False)
+            return inner and Animated(inner, small, paint)
         card = scene.template == "card"
         scale = 1.0 if card else 0.5 if self.quick else 1.06
         size = even(self.size[0] * scale), even(self.size[1] * scale)
         dim, lit = self.picture(scene, size)
         lamps = scene.template == "shop" and not self.quick
-        paper = card or scene.style != "flat"
+        paper = card or scene.style in styles.FRAMED
         move = structs.replace(camera.MOVES["in"], zoom=(1.0, 1.04)) if paper else self.move
         return Still(lit, move, dim if lamps else None)
 
@@ -204,12 +216,12 @@ class Film:
         )
         return of_picture(dim), of_picture(lit)
 
-    def scenery(self) -> Shot | None:
+    def scenery(self, size: tuple[int, int]) -> Shot | None:
         """Draw open country layer by layer."""
         names = ("left", "right", "left", "right", "in")
         move = camera.choose(self.job.prompt, self.job.seed, names)
-        wide = even(self.size[0] * (OVERSCAN if move.x != (0, 0) or move.name == "hold" else 1.06))
-        drawing = Drawing(self.scene, wide, self.size[1], self.job.seed)
+        wide = even(size[0] * (OVERSCAN if move.x != (0, 0) or move.name == "hold" else 1.06))
+        drawing = Drawing(self.scene, wide, size[1], self.job.seed)
         found = []
         for part in parts(drawing):
             found.append(part)
@@ -218,7 +230,7 @@ class Film:
                 return None
         text = self.job.prompt.lower()
         gait = next((gait for gait, words in GAITS.items() if re.search(words, text)), "")
-        return Scenery(found, (wide, self.size[1]), move, gait, self.seconds)
+        return Scenery(found, (wide, size[1]), move, gait, self.seconds)
 
     def particles(self) -> particles.Particles | None:
         """Choose what falls or floats."""

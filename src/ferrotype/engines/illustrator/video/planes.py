@@ -27,6 +27,22 @@ def of_picture(picture: Image.Image) -> Planes:
     return planes_of(packed)
 
 
+def frame_of(planes: Planes) -> av.VideoFrame:
+    """Copy planes into a frame."""
+    frame = av.VideoFrame(planes[0].shape[1], planes[0].shape[0], "yuv420p")
+    for plane, pixels in zip(frame.planes, planes, strict=True):
+        room = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        room[: plane.height, : plane.width] = pixels
+    return frame
+
+
+def picture_of(planes: Planes) -> Image.Image:
+    """Turn planes into a picture."""
+    frame = frame_of(planes)
+    packed = frame.reformat(format="rgb24", src_colorspace="ITU709")
+    return Image.fromarray(packed.to_ndarray())
+
+
 def planes_of(frame: av.VideoFrame) -> Planes:
     """Copy the planes out of a yuv420p frame."""
     y, u, v = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from ferrotype.engines.illustrator.video.planes import Planes
+from ferrotype.engines.illustrator.video.planes import Planes, frame_of
 from ferrotype.engines.illustrator.video.sound import RATE, Sound
 
 BT709 = 1  # as primaries, transfer and matrix in H.264's tables
@@ -48,10 +48,7 @@ class Reel:
 
     def write(self, planes: Planes) -> None:
         """Add one frame, and the sound up to it."""
-        frame = av.VideoFrame(*self.size, "yuv420p")
-        for plane, pixels in zip(frame.planes, planes, strict=True):
-            room = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-            room[: plane.height, : plane.width] = pixels
+        frame = frame_of(planes)
         frame.pts, frame.time_base = self.written, Fraction(1, self.fps)
         frame.color_range, frame.colorspace = LIMITED, BT709
         self.film.mux(self.picture.encode(frame))

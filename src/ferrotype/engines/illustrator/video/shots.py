@@ -10,21 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
+from ferrotype.engines.illustrator import styles
+from ferrotype.engines.illustrator.edits.instruction import read
 from ferrotype.engines.illustrator.scene import Scene
 from ferrotype.engines.illustrator.video.camera import Move, ease
 from ferrotype.engines.illustrator.video.planes import (
     Layer,
     Plane,
     Planes,
+    blank,
     blend,
     even,
     of_picture,
+    picture_of,
     planes_of,
     window,
 )
 from ferrotype.engines.illustrator.video.scenery import Actor, Backdrop, Flyer, Part
 
 Size = tuple[int, int]
+PAINTED = 290_000  # pixels: a clip's pictures are painted at most at this area
 
 
 class Shot(Protocol):
@@ -242,12 +247,13 @@ def mounted(picture: Image.Image, cell: tuple[float, float], turn: float) -> Ima
 class Clip:
     """The caller's clip at the film's rate and size, toned; then its last frame, pushed in on."""
 
-    def __init__(self, path: Path, size: Size, tone: "Tone") -> None:
+    def __init__(self, path: Path, size: Size, tone: "Tone | Painted") -> None:
         self.tone, self.size = tone, size
         self.source = av.open(str(path), format="mp4", options={"protocol_whitelist": "file"})
         self.frames = self.decoded()
         self.ahead: tuple[float, Planes] | None = next(self.frames, None)
-        self.shown = self.ahead[1] if self.ahead else of_picture(Image.new("RGB", size))
+        self.raw = self.ahead[1] if self.ahead else of_picture(Image.new("RGB", size))
+        self.shown, self.toned_at = tone.onto(self.raw), 0.0
         self.over: float | None = None
 
     def decoded(self) -> Iterator[tuple[float, Planes]]:
@@ -270,13 +276,16 @@ class Clip:
             plane[y // k : (y + h) // k, x // k : (x + w) // k]
             for plane, k in zip(planes_of(scaled), (1, 2, 2), strict=True)
         ]
-        return self.tone.onto((cut[0], cut[1], cut[2]))
+        return cut[0], cut[1], cut[2]
 
     def onto(self, canvas: Planes, t: float, seconds: float) -> None:
         """Draw one frame; times must not go back."""
+        before = self.raw
         while self.ahead and self.ahead[0] <= seconds + 1e-3:
-            self.shown = self.ahead[1]
+            self.raw = self.ahead[1]
             self.ahead = next(self.frames, None)
+        if self.raw is not before and seconds >= self.toned_at + self.tone.pause - 1e-3:
+            self.shown, self.toned_at = self.tone.onto(self.raw), seconds
         zoom = 1.0
         if self.ahead is None:
             self.over = seconds if self.over is None else self.over
@@ -284,8 +293,56 @@ class Clip:
         fill(canvas, window(self.shown, centred(self.size, zoom), self.size))
 
 
+class Painted:
+    """A style laid over pictures, ten a second as in films drawn by hand, the same marks in all.
+
+    `size` is the film's; they are worked on smaller. A caller's clip is first painted in dabs.
+    """
+
+    pause = 0.1
+
+    def __init__(self, style: str, seed: int, size: Size, dabs: bool) -> None:
+        self.style, self.seed, self.size, self.dabs = style, seed, size, dabs
+
+    def onto(self, planes: Planes) -> Planes:
+        """Return the picture in this style, at the film's size."""
+        small = picture_of(planes)
+        if small.size != (room := painted(small.size)):
+            small = small.resize(room, Image.Resampling.BOX)
+        drawn = (
+            styles.restyled(small, self.style, self.seed)
+            if self.dabs
+            else styles.apply(small, self.style, self.seed, small.size)
+        )
+        how = Image.Resampling.NEAREST if self.style == "pixel" else Image.Resampling.BICUBIC
+        return of_picture(drawn.resize(self.size, how))
+
+
+def painted(size: Size) -> Size:
+    """Return the size at which pictures of a film of this size are painted."""
+    scale = min(1.0, (PAINTED / (size[0] * size[1])) ** 0.5)
+    return even(size[0] * scale), even(size[1] * scale)
+
+
+class Animated:
+    """A scene in motion, each of whose pictures is painted anew."""
+
+    def __init__(self, scene: Shot, size: Size, paint: Painted) -> None:
+        self.scene, self.paint, self.canvas = scene, paint, blank(*size)
+        self.shown: tuple[float, Planes] | None = None
+
+    def onto(self, canvas: Planes, t: float, seconds: float) -> None:
+        """Draw one frame."""
+        if self.shown is None or seconds >= self.shown[0] + self.paint.pause - 1e-3:
+            self.scene.onto(self.canvas, t, seconds)
+            self.shown = seconds, self.paint.onto(self.canvas)
+        fill(canvas, self.shown[1])
+
+
 class Tone:
     """A grade by the prompt's words: one table for luma, a turn and strength for chroma."""
+
+    pause = 0.0
 
     def __init__(self, luma: Plane, strength: float = 1.0, shift: tuple[int, int] = (0, 0)) -> None:
         self.luma, self.strength, self.shift = luma, strength, shift
@@ -299,36 +356,18 @@ class Tone:
         return self.luma[planes[0]], tables[0][planes[1]], tables[1][planes[2]]
 
 
-def tone_of(prompt: str, scene: Scene) -> Tone:
-    """Choose a tone: style and hour by the reader, black and white or warmth by words."""
+def tone_of(prompt: str, scene: Scene, seed: int, size: Size) -> Tone | Painted:
+    """Choose what is laid over a clip: the style that the prompt names, else a tone by its hour."""
+    wish = read(prompt)
+    if wish.looks:
+        return Painted(wish.looks[0], seed, size, dabs=True)
     x = np.arange(256) / 255
-    plain = (255 * x).astype(np.uint8)
-    text = prompt.lower()
-    if any(
-        word in text
-        for word in (
-            "black and white",
-            "monochrome",
-            "黑白",
-            "sketch",
-            "pencil",
-            "ink",
-            "素描",
-            "水墨",
-        )
-    ):
-        return Tone(curve(x, 1.25), 0.0)
-    if any(word in text for word in ("sepia", "vintage", "old film", "复古", "怀旧", "老电影")):
-        return Tone(curve(x, 1.0), 0.35, (-14, 10))
-    if scene.time in ("night", "evening"):
-        return Tone((16 + (plain - 16.0).clip(0) * 0.6).astype(np.uint8), 0.75, (14, -6))
-    if scene.time in ("sunset", "dawn") or any(word in text for word in ("warm", "暖", "golden")):
+    moods = {*wish.moods, scene.time}
+    if moods & {"night", "evening", "darker"}:
+        return Tone((16 + (255 * x - 16).clip(0) * 0.6).astype(np.uint8), 0.75, (14, -6))
+    if moods & {"sunset", "dawn", "warm"}:
         return Tone(curve(x, 1.08), 1.1, (-12, 12))
-    if scene.style != "flat" or any(
-        word in text for word in ("cartoon", "anime", "卡通", "动漫", "comic")
-    ):
-        return Tone((np.round(x * 9) / 9 * 219 + 16).astype(np.uint8), 1.35)
-    if any(word in text for word in ("snow", "winter", "cold", "雪", "冬", "冷")):
+    if moods & {"snow", "winter", "cool"}:
         return Tone(curve(x, 0.95), 0.7, (8, -5))
     return Tone(curve(x, 1.1), 1.15, (-2, 2))
 
