@@ -1,6 +1,7 @@
 """Films and sounds to try inputs with, made by PyAV: small, and each pixel and tone known."""
 
 import io
+import os
 import wave
 from fractions import Fraction
 
@@ -12,6 +13,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 RATE = 48_000
+_QUIET = {"libx265": {"x265-params": "log-level=none"}}
+os.environ.setdefault("SVT_LOG", "-2")  # SVT-AV1 tells of itself otherwise
 
 
 def film(
@@ -31,7 +34,7 @@ def film(
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[:, : width // 2, 0] = pixels[:, width // 2 :, 2] = 220
     with av.open(file, "w", format=format) as out:
-        stream = out.add_stream(codec, rate=fps, options=options or {})
+        stream = out.add_stream(codec, rate=fps, options=options or _QUIET.get(codec, {}))
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = size
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
