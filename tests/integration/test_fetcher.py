@@ -15,7 +15,13 @@ import httpcore
 import pytest
 from PIL import Image
 
-from ferrotype.errors import FerrotypeError, InputDownloadFailed, InvalidURL, Refused
+from ferrotype.errors import (
+    FerrotypeError,
+    InputDownloadFailed,
+    InvalidFileSize,
+    InvalidURL,
+    Refused,
+)
 from ferrotype.fetchers.download import Downloader, Limits
 from ferrotype.fetchers.guard import Banned, Guard
 from ferrotype.fetchers.guarded import GuardedFetcher
@@ -479,3 +485,22 @@ async def test_names_are_made_by_us(server: Server, tmp_path: Path, name: str) -
     fetcher = GuardedFetcher(Downloader(LOOPBACK), MediaProcess())
     with pytest.raises(ValueError, match="not a plain name"):
         await fetcher.fetch(server.url(), tmp_path, name, FileRule(types=(), max_bytes=1))
+
+
+async def test_what_is_too_large_is_told_in_the_words_for_its_kind(
+    server: Server, tmp_path: Path
+) -> None:
+    server.answers["/"] = reply(bytes(2000))
+    fetcher = GuardedFetcher(Downloader(LOOPBACK), MediaProcess())
+    for types, error in (
+        (("video/mp4",), InvalidFileSize),
+        (("image/png", "video/mp4"), InputDownloadFailed),
+    ):
+        rule = FileRule(types=types, max_bytes=1000)
+        with pytest.raises(error, match="larger than 1000 bytes"):
+            await fetcher.fetch(server.url(), tmp_path, "fetched", rule)
+        raw = tmp_path / ".raw"
+        raw.write_bytes(bytes(2000))
+        with pytest.raises(error, match="larger than 1000 bytes"):
+            await fetcher.clean(raw, tmp_path, "cleaned", rule)
+        assert list(tmp_path.iterdir()) == []
