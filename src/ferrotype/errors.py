@@ -33,6 +33,7 @@ the vendor's own spelling where the vendor has one ("occured" is theirs).
     │   ├── RateQuotaExceeded
     │   ├── AllocationQuotaExceeded
     │   └── Unavailable
+    ├── Told                          in the words of somebody else
     └── Broken                        we, or an engine of ours, must be mended
         ├── AlgorithmFailed
         ├── UploadFailed
@@ -40,6 +41,7 @@ the vendor's own spelling where the vendor has one ("occured" is theirs).
         └── Occupied                  other processes must end first
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -56,6 +58,29 @@ class FerrotypeError(Exception):
 def default_message(kind: type[FerrotypeError]) -> str:
     """Return the first paragraph of an error's docstring: what it says when nobody says more."""
     return " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+
+
+def message_of(code: str) -> str:
+    """Return what the error of a code says by itself; a code that we do not know says the least."""
+
+    def kinds(kind: type[FerrotypeError]) -> Iterator[type[FerrotypeError]]:
+        for child in kind.__subclasses__():
+            yield from kinds(child)
+        yield kind
+
+    found = (kind for kind in kinds(FerrotypeError) if kind.code == code)
+    return default_message(next(found, FerrotypeError))
+
+
+class Told(FerrotypeError):
+    """An error in the words of somebody else, such as of a task that ended FAILED.
+
+    `status` is its HTTP status, where that is not the code's own.
+    """
+
+    def __init__(self, code: str, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.told, self.status = code, status
 
 
 class Refused(FerrotypeError):

@@ -29,6 +29,7 @@ from ferrotype.ports.clock import Clock
 from ferrotype.ports.engine_room import Recipe, recipe_of
 from ferrotype.ports.ledger import Added, Intake, ListQuery, Page
 from ferrotype.ports.media_store import MediaStore
+from ferrotype.rehearsal import Part, Rehearsal
 from ferrotype.task import NewTask, Task, new_task_id
 from ferrotype.uploads import Uploads, comes_along
 
@@ -61,6 +62,7 @@ class Submitted(Struct, frozen=True):
     task_id: str
     served_by: str
     fresh: bool = True
+    rules: tuple[str, ...] = ()  # of a rehearsal, that struck it
 
 
 class Service:
@@ -77,6 +79,7 @@ class Service:
         uploads: Uploads,
         options: Options | None = None,
         limits: VendorLimits | None = None,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self._intake = intake
         self._catalogue = catalogue
@@ -87,6 +90,7 @@ class Service:
         self._uploads = uploads
         self._options = options or Options()
         self._limits = limits
+        self._rehearsal = rehearsal
         self._seated: Counter[str] = Counter()  # by account
         self._space_known_until = float("-inf")
         self._space_left = True
@@ -114,27 +118,30 @@ class Service:
             raise Unavailable()
         if self._limits:
             self._limits.submit(caller.account, checked.model)
+        part = Part(rules=())
+        if self._rehearsal:
+            part = await self._rehearsal.create(caller.account, model) or part
         new = NewTask(
             account=caller.account,
             key=caller.id,
             model=model,
             route=route,
-            order=checked.order,
+            order=replace(checked.order, rehearsed=part.task) if part.task else checked.order,
             request_id=request_id,
             served_by=recipe.served_by,
             total=checked.total,
             priority=caller.priority,
             attended_for=self._options.attended_for if checked.attended else None,
-            delay=0.4 * self._options.latency,
+            delay=0.4 * self._options.latency + part.delay,
             idempotency=idempotency,
-            refusal=checked.refusal,
+            refusal=checked.refusal or part.refusal,
         )
         added = await self._add(new, resolve)
         if added.fresh:
             metrics.creates(model).inc()
         elif self._limits:  # a repeat costs nothing
             self._limits.give_back(caller.account, checked.model)
-        return Submitted(added.task_id, recipe.served_by, added.fresh)
+        return Submitted(added.task_id, recipe.served_by, added.fresh, part.rules)
 
     async def _add(self, new: NewTask, resolve: bool) -> Added:
         """Add a task. The files that came along are kept first, and go when it never comes to be.

@@ -124,6 +124,15 @@ LONELY_AFTER = 20  # claims after which a task runs alone, with a pause before e
 LONELY_PAUSE = 60.0
 
 
+class Rehearsed(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a rehearsal asks of a task: seconds to stay RUNNING at least, outputs that fail by their
+    index (code, message), and whether inputs that cannot be had are replaced."""
+
+    running: float = 0.0
+    failed: dict[int, tuple[str, str]] = {}
+    placeholders: bool = False
+
+
 class Order(Struct, frozen=True, kw_only=True):
     """One checked request, in our words: what an engine is asked to make.
 
@@ -141,6 +150,7 @@ class Order(Struct, frozen=True, kw_only=True):
     inputs: dict[str, list[str]] = {}
     duration: float | None = None
     fps: int | None = None
+    rehearsed: Rehearsed | None = None
 
 
 class NewTask(Struct, frozen=True, kw_only=True):

@@ -7,10 +7,11 @@ Each server has its own data folder, accepts any key, and lets its clock and its
 """
 
 import asyncio
+import secrets
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -46,6 +47,25 @@ class Clock:
         self._offset = offset
 
 
+class Rule:
+    """Something that is rehearsed until it is removed."""
+
+    def __init__(self, rule_id: str, ask: Callable[[str, str], Any]) -> None:
+        self.id = rule_id
+        self._ask = ask
+
+    def remove(self) -> None:
+        """End it, if it has not ended yet."""
+        with suppress(ValueError):
+            self._ask("DELETE", f"/{self.id}")
+
+    def __enter__(self) -> "Rule":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
 class Server:
     """A running Ferrotype: what a client needs, and what a test may do to it."""
 
@@ -53,6 +73,7 @@ class Server:
         self._local = local
         self.clock = Clock(self._errand)
         self.data_dir = local.data_dir
+        self._admin: str | None = None  # a key that may rehearse, once one was needed
 
     @property
     def url(self) -> str:
@@ -79,12 +100,43 @@ class Server:
         """What the server's processes have logged so far."""
         return (self.data_dir / "serve.log").read_text("utf-8", "replace")
 
-    def fail_next(self, code: str, *, at: Literal["task", "create"] = "task") -> None:
+    def rehearse(self, **rule: Any) -> "Rule":
+        """Let something happen to creates, tasks or answers; see docs/testing.md for the words.
+
+        For example `model="wan2.6-t2v", times=2, fail={"code": "Throttling", "at": "create"}`.
+        Remove the rule by `remove()`, or by leaving a `with`.
+        """
+        answer = self._rehearsal("POST", "", rule)
+        return Rule(answer["rule"]["id"], self._rehearsal)
+
+    def fail_next(self, code: str, *, at: Literal["task", "create"] = "task") -> "Rule":
         """Make the next create fail with an error code such as "DataInspectionFailed".
 
         `at` "create": the call itself is refused; "task": the task is accepted and ends FAILED.
         """
-        self._errand(lambda admin: admin.plant_fault(code, at))
+        return self.rehearse(times=1, fail={"code": code, "at": at})
+
+    def _rehearsal(self, method: str, path: str, said: object = None) -> Any:
+        import httpx
+
+        if self._admin is None:
+            self._admin = f"sk-admin-{secrets.token_hex(16)}"
+            self._errand(self._make_admin)
+        answer = httpx.request(
+            method,
+            f"{self.root}/ext/v1/rehearsal{path}",
+            headers={"Authorization": f"Bearer {self._admin}"},
+            json=said,
+            trust_env=False,
+        )
+        if answer.status_code != 200:
+            raise ValueError(answer.json()["message"])
+        return answer.json()
+
+    async def _make_admin(self, admin: "Admin") -> None:
+        assert self._admin
+        account = await admin.make_account("rehearsal")
+        await admin.add_key(account, "rehearsal", self._admin, scope="admin")
 
     def _errand(self, errand: Errand) -> None:
         """Do something in the server's ledger, also when the test runs in an event loop."""

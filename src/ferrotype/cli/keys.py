@@ -31,6 +31,9 @@ def create(
     account: Annotated[
         str, typer.Option("--account", help="Account that owns the key; made if it is new.")
     ] = DEFAULT_ACCOUNT,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="Scope admin: it may also rehearse failures.")
+    ] = False,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
@@ -41,15 +44,16 @@ def create(
     given = sys.stdin.readline().strip() if key == "-" else key
     if given is not None and not re.fullmatch(r"[\x21-\x7e]{8,256}", given):
         wrong("A key is 8 to 256 printable characters without spaces.")
-    typer.echo(asyncio.run(_create(settings(config, data_dir=data_dir), account, name, given)))
+    chosen = settings(config, data_dir=data_dir)
+    typer.echo(asyncio.run(_create(chosen, account, name, given, "admin" if admin else "caller")))
 
 
-async def _create(chosen: Settings, account: str, name: str, given: str | None) -> str:
+async def _create(chosen: Settings, account: str, name: str, given: str | None, scope: str) -> str:
     key = given or new_key()
     async with open_ledger(chosen, migrate=True) as ledger:
         owner = await ledger.make_account(account)
         try:
-            await ledger.add_key(owner, name, key)
+            await ledger.add_key(owner, name, key, scope=scope)
         except Conflict:
             wrong("This key is known already: see `ferrotype keys list`.")
     return key

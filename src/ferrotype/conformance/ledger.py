@@ -5,11 +5,19 @@ from ferrotype.conformance.ledger_lanes import LaneTests
 from ferrotype.conformance.ledger_machine import MachineTests
 from ferrotype.conformance.ledger_moves import MoveTests
 from ferrotype.conformance.ledger_outbox import OutboxTests
+from ferrotype.conformance.ledger_rehearsal import RehearsalTests
 from ferrotype.conformance.ledger_rings import RingTests
 from ferrotype.conformance.ledger_upkeep import UpkeepTests
 
 
 class LedgerSuite(
-    IntakeTests, MoveTests, LaneTests, RingTests, UpkeepTests, OutboxTests, MachineTests
+    IntakeTests,
+    MoveTests,
+    LaneTests,
+    RingTests,
+    UpkeepTests,
+    OutboxTests,
+    RehearsalTests,
+    MachineTests,
 ):
     """Subclass it, say how a ledger is opened (`open_ledger`), and run pytest."""

@@ -12,6 +12,7 @@ from msgspec import Struct
 from ferrotype.ports.admin import Admin
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.ledger import Claim, Ending, Intake, Outbox, Upkeep, Work, WorkerCard
+from ferrotype.ports.rehearsal import Book
 from ferrotype.task import Lease, NewTask, Order, Result, Status
 
 MODEL = "some-model"
@@ -19,7 +20,7 @@ DONE = Ending(result=Result(outputs=(), usage={"image_count": 1}, shown={}))
 BROKEN = Ending(code="DataInspectionFailed", message="no")
 
 
-class FullLedger(Intake, Work, Upkeep, Admin, Outbox, Protocol):
+class FullLedger(Intake, Work, Upkeep, Admin, Outbox, Book, Protocol):
     """A ledger with all its ports."""
 
 

@@ -21,7 +21,6 @@ from ferrotype.conformance.ledger_base import (
 from ferrotype.errors import (
     AllocationQuotaExceeded,
     Conflict,
-    DataInspectionFailed,
     InvalidParameter,
     Missing,
 )
@@ -203,24 +202,6 @@ class IntakeTests(LedgerTests):
         assert (await ledger.list(account, ListQuery())).total == 2
         await ledger.set_clock_offset(86_500)
         assert [row.task.id for row in (await ledger.list(account, ListQuery())).rows] == [new]
-
-    async def test_planted_faults_strike_once(
-        self, ledger: FullLedger, account: str, worker: str
-    ) -> None:
-        await ledger.plant_fault("DataInspectionFailed", at="create")
-        await ledger.plant_fault("SomeVendorCode", at="task")
-        with pytest.raises(DataInspectionFailed):
-            await ledger.add(new_task(account))
-        await ledger.add(new_task(account))
-        await ledger.add(new_task(account))
-        refusal = (await must_claim(ledger, worker)).refusal
-        assert refusal is not None
-        assert refusal[0] == "SomeVendorCode"
-        assert (await must_claim(ledger, worker)).refusal is None
-        with pytest.raises(InvalidParameter):
-            await ledger.plant_fault("NoSuchCode", at="create")
-        with pytest.raises(InvalidParameter):
-            await ledger.plant_fault("DataInspectionFailed", at="dawn")
 
     async def test_keys(self, ledger: FullLedger, account: str) -> None:
         digest = sha256(b"sk-0123456789abcdef").digest()

@@ -29,16 +29,19 @@ from ferrotype.http.routes.description import Description
 from ferrotype.http.routes.files import Files
 from ferrotype.http.routes.health import Health
 from ferrotype.http.routes.models import Models
+from ferrotype.http.routes.rehearsal import Rules
 from ferrotype.http.routes.tasks import Tasks
 from ferrotype.http.routes.uploads import PATH, UploadRoutes
 from ferrotype.http.routing import Route, Table
 from ferrotype.keyring import Keyring
 from ferrotype.links import Links
 from ferrotype.ports.media_store import MediaStore
+from ferrotype.rehearsal import Rehearsal
 from ferrotype.service import Service
 from ferrotype.uploads import Uploads
 
 API = "/api/v1"
+RULES = "/ext/v1/rehearsal"
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -109,11 +112,15 @@ def build(
     catalogue: Catalogue,
     options: Options,
     access: AccessLog,
+    rehearsal: Rehearsal | None = None,
 ) -> Face:
     """Put the face together."""
     hosts = Hosts(options.allowed_hosts, options.public_url, options.trusted_proxies)
     door = Door(keyring, hosts, options.workspaces)
-    tasks = Tasks(service, catalogue, links, hold=options.hold, region=options.region)
+    tasks = Tasks(
+        service, catalogue, links, hold=options.hold, region=options.region, rehearsal=rehearsal
+    )
+    rules = Rules(rehearsal)
     creates = Creates(service, tasks, options.limits)
     models = Models(service, catalogue)
     files = Files(service, links, store)
@@ -129,6 +136,10 @@ def build(
         Route("models", "GET", f"{API}/models", models.list),
         Route("policy", "GET", f"{API}/uploads", taking.policy),
         Route("upload", "POST", PATH, taking.take),
+        Route("rules", "GET", RULES, rules.list),
+        Route("add-rule", "POST", RULES, rules.add),
+        Route("clear-rules", "DELETE", RULES, rules.clear),
+        Route("remove-rule", "DELETE", f"{RULES}/([^/]+)", rules.remove),
         Route("openapi", "GET", "/openapi.json", description.read),
         Route("health", "GET", "/healthz", health.alive),
         Route("ready", "GET", "/readyz", health.ready),

@@ -2,7 +2,7 @@
 
 import gzip
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from random import getrandbits
 
@@ -141,3 +141,8 @@ def served_by(text: str) -> tuple[Header, ...]:
         (b"x-ferrotype-engine", engine.encode("latin-1", "replace")),
         (b"x-ferrotype-served-by", label.encode("latin-1", "replace")),
     )
+
+
+def rehearsed(rules: Sequence[str]) -> tuple[Header, ...]:
+    """Return the header that names the rules of a rehearsal that struck, if any did."""
+    return ((b"x-ferrotype-rehearsal", ", ".join(rules).encode()),) if rules else ()

@@ -12,6 +12,7 @@ from ferrotype.errors import (
     FerrotypeError,
     Missing,
     Refused,
+    Told,
     Unauthorised,
     Unavailable,
 )
@@ -39,14 +40,6 @@ class WrongMethod(Refused):
         self.allowed = ", ".join(methods).encode()
 
 
-class TaskFailed(FerrotypeError):
-    """A task that its caller waited for ended FAILED: told as if the call itself had failed."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.told = code
-
-
 STATUSES: tuple[tuple[type[FerrotypeError], int], ...] = (
     (BodyTooSlow, 408),
     (BodyTooLarge, 413),
@@ -63,9 +56,18 @@ STATUSES: tuple[tuple[type[FerrotypeError], int], ...] = (
 # A FAILED task holds only its code. What no pattern names is a fault of ours or of an engine.
 CODES: tuple[tuple[str, int], ...] = (
     ("ModelUnavailable", 503),
+    ("ModelServingError", 503),
     ("Throttling", 429),
+    ("InvalidApiKey", 401),
+    ("NOT AUTHORIZED", 401),
     ("AccessDenied", 403),
+    ("Model.AccessDenied", 403),
+    ("Workspace.AccessDenied", 403),
+    ("AllocationQuota", 403),
+    ("ModelNotFound", 404),
+    ("WorkSpaceNotFound", 404),
     ("Invalid", 400),
+    ("Arrearage", 400),
     ("BadRequest", 400),
     ("DataInspection", 400),
     ("IPInfringementSuspect", 400),
@@ -85,11 +87,12 @@ def known(error: Exception, request_id: str, route: str) -> FerrotypeError:
 
 def status_of(error: FerrotypeError) -> int:
     """Return the status by the error's branch, or by its code when it tells of a task's end."""
-    if isinstance(error, TaskFailed):
-        return next((status for start, status in CODES if error.told.startswith(start)), 500)
+    if isinstance(error, Told):
+        by_code = (status for start, status in CODES if error.told.startswith(start))
+        return error.status or next(by_code, 500)
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
 
 
 def code_of(error: FerrotypeError) -> str:
     """Return the word that the wire uses for the error."""
-    return error.told if isinstance(error, TaskFailed) else error.code
+    return error.told if isinstance(error, Told) else error.code

@@ -10,7 +10,7 @@ from ferrotype.http.exchange import Exchange
 from ferrotype.http.faults import WrongMethod
 
 Handler = Callable[[Exchange], Awaitable[None]]
-METHODS = {"GET": ("GET", "HEAD"), "POST": ("POST",)}
+METHODS = {"GET": ("GET", "HEAD"), "POST": ("POST",), "DELETE": ("DELETE",)}
 
 
 class Route(Struct, frozen=True):
@@ -37,13 +37,15 @@ class Table:
     def find(self, exchange: Exchange) -> Handler:
         """Return who answers, telling the exchange so. Raises `Missing` or `WrongMethod`."""
         path = exchange.path[:-1] if exchange.path[-1:] == "/" else exchange.path
+        allowed: list[str] = []
         for match, methods, route in self._rows:
             found = match(path)
             if found is None:
                 continue
             if exchange.scope["method"] not in methods:
-                raise WrongMethod(methods)
+                allowed += methods
+                continue
             exchange.route = route.name
             exchange.part = found[1] if found.lastindex else ""
             return route.handle
-        raise Missing()
+        raise WrongMethod(allowed) if allowed else Missing()

@@ -315,6 +315,11 @@ def fault(request_id: str, code: str, message: str) -> bytes:
     return _encode({"code": code, "message": message, "request_id": request_id})
 
 
+def rehearsal(request_id: str, said: Mapping[str, Any]) -> bytes:
+    """Write what is rehearsed, which is none of the vendor's words."""
+    return _encode({"request_id": request_id, **said})
+
+
 def health(status: str) -> bytes:
     """Write how we are."""
     return _encode({"status": status})

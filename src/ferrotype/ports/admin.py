@@ -103,6 +103,3 @@ class Admin(Protocol):
 
     async def set_clock_offset(self, seconds: float) -> None:
         """Move the ledger's clock, for tests; refused unless the ledger was opened for tests."""
-
-    async def plant_fault(self, code: str, at: str) -> None:
-        """Make the next create fail: `at` "create" or "task"; refused unless opened for tests."""

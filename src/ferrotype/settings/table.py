@@ -140,6 +140,14 @@ class Settings:
             "0s",
         ),
     ] = 0.0
+    rehearsal: Annotated[
+        bool | None,
+        About(
+            "Let keys of scope `admin` ask for failures and delays at `/ext/v1/rehearsal`.",
+            flag,
+            "true on a loopback `HOST`, else false",
+        ),
+    ] = None
     unserved_after: Annotated[
         float,
         About(
@@ -258,6 +266,11 @@ class Settings:
             return self.recipes
         options = {"quick": True} if engine == "illustrator" and self.quick_films else {}
         return (*self.recipes, recipe_for_all(engine, options))
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether failures may be asked for."""
+        return self.private if self.rehearsal is None else self.rehearsal
 
     @property
     def private(self) -> bool:

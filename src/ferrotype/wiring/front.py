@@ -12,6 +12,7 @@ from ferrotype.links import Links
 from ferrotype.media_stores.local import LocalStore
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.ledger import Outbox
+from ferrotype.rehearsal import Rehearsal
 from ferrotype.service import Options, Service
 from ferrotype.settings import Settings
 from ferrotype.uploads import Uploads
@@ -30,6 +31,7 @@ class Front:
     uploads: Uploads
     catalogue: Catalogue
     janitor: Janitor
+    rehearsal: Rehearsal | None
     outbox: Outbox
     bell: Bell
 
@@ -44,9 +46,19 @@ async def open_front(settings: Settings) -> AsyncIterator[Front]:
         uploads = make_uploads(settings, ledger, store)
         recipes = settings.all_recipes
         limits = VendorLimits(clock) if settings.limits == "vendor" else None
+        rehearsal = Rehearsal(ledger, clock) if settings.rehearses else None
         yield Front(
             service=Service(
-                ledger, catalogue, recipes, bell, clock, store, uploads, options, limits
+                ledger,
+                catalogue,
+                recipes,
+                bell,
+                clock,
+                store,
+                uploads,
+                options,
+                limits,
+                rehearsal,
             ),
             keyring=Keyring(ledger, clock, any_key=settings.any_key),
             links=Links(ledger.secrets, clock),
@@ -54,6 +66,7 @@ async def open_front(settings: Settings) -> AsyncIterator[Front]:
             uploads=uploads,
             catalogue=catalogue,
             janitor=make_janitor(settings, ledger, store, uploads),
+            rehearsal=rehearsal,
             outbox=ledger,
             bell=bell,
         )

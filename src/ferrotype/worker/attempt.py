@@ -1,7 +1,7 @@
 """One attempt at one task, from its claim to the move that ends it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
@@ -15,7 +15,7 @@ from ferrotype.media import File, Output
 from ferrotype.ports.engine import EngineRefusal, Job
 from ferrotype.ports.engine_room import EngineDied
 from ferrotype.ports.ledger import Claim, Ending
-from ferrotype.task import Result, Task
+from ferrotype.task import Rehearsed, Result, Task
 from ferrotype.worker.delivery import Delivery
 from ferrotype.worker.inputs import Inputs
 from ferrotype.worker.outputs import BadOutput, inspect
@@ -52,6 +52,8 @@ class Attempt:
         self._seat = seat
         self._tools = tools
         self._model: Model = tools.catalogue.nearest(claim.task.model, claim.task.route)
+        self._rehearsed = claim.order.rehearsed or Rehearsed()
+        self._held = max(HOLD * tools.options.latency, self._rehearsed.running)
         self._delivery = Delivery(tools.store, claim.task, claim.lease)
         self._fate: Fate | None = None
         self._making: asyncio.Task[Ending] | None = None
@@ -93,7 +95,7 @@ class Attempt:
         if self._fate is not None:
             return self._fated(self._fate)
         self._making = asyncio.create_task(self._make())
-        patience = self._station.deadline + HOLD * self._tools.options.latency
+        patience = self._station.deadline + self._held
         alarm = asyncio.get_running_loop().call_later(patience, self.interrupt, Fate.LATE)
         try:
             await asyncio.wait({self._making})
@@ -123,13 +125,19 @@ class Attempt:
         folder = self._tools.workshop.bench(self.lease)
         inputs: dict[str, list[File]] = {}
         if self._claim.order.inputs:  # they may take long: an engine need not wait for them
-            bringer = Inputs(self._tools.fetcher, self._tools.inputs, folder)
+            bringer = Inputs(
+                self._tools.fetcher,
+                self._tools.inputs,
+                folder,
+                placeholders=self._rehearsed.placeholders,
+            )
             urls, rules = self._claim.order.inputs, self._model.input_rules
             inputs = await self._seat.lend(bringer.bring(urls, rules))
         job = self._job(folder, inputs)
         outputs = await self._run(job)
         self._seat.leave()
         limit = self._tools.options.max_output
+        outputs = _with_failures(outputs, self._rehearsed.failed)
         pieces = await asyncio.to_thread(inspect, outputs, folder, job.n, limit)
         await self._hold()
         produced = await self._delivery.keep(pieces)
@@ -183,8 +191,8 @@ class Attempt:
         await persist(lambda: self._tools.work.note(self.lease, memo), self._mine)
 
     async def _hold(self) -> None:
-        """Keep a result back until the latency that the operator asked for is over."""
-        until = self._claimed_at + HOLD * self._tools.options.latency
+        """Keep a result back until the latency that was asked for is over."""
+        until = self._claimed_at + self._held
         if (left := until - self._tools.clock.steady()) > 0:
             await asyncio.sleep(left)
 
@@ -233,6 +241,16 @@ class Attempt:
             metrics.ends(task.model, task.status).inc()
             metrics.run_seconds(task.model).observe(_seconds(task.claim_at, task.end_at))
         self._log.info("ended", action="attempt.end", status=task.status, code=task.code)
+
+
+def _with_failures(
+    outputs: Sequence[Output], failed: Mapping[int, tuple[str, str]]
+) -> Sequence[Output]:
+    """Put rehearsed failures in the place of outputs that were made."""
+    return [
+        Output(error_code=failed[i][0], error_message=failed[i][1]) if i in failed else output
+        for i, output in enumerate(outputs)
+    ]
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float:

@@ -8,12 +8,12 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 
 from ferrotype.catalogue import Mismatch
-from ferrotype.errors import Broken, IllegalInput, InvalidParameter, Missing, Refused
+from ferrotype.errors import Broken, IllegalInput, InvalidParameter, Missing, Refused, Told
 from ferrotype.http import wire
 from ferrotype.http.body import Bodies, Limits
 from ferrotype.http.events import Stream
-from ferrotype.http.exchange import Exchange, served_by
-from ferrotype.http.faults import BodyTooLarge, BodyTooSlow, TaskFailed, known
+from ferrotype.http.exchange import Exchange, rehearsed, served_by
+from ferrotype.http.faults import BodyTooLarge, BodyTooSlow, known
 from ferrotype.http.routes.tasks import Tasks
 from ferrotype.service import Service, Submitted
 from ferrotype.task import Status, Task
@@ -58,7 +58,8 @@ class Creates:
         if exchange.headers.get(b"x-dashscope-async", b"").strip().lower() == b"enable":
             submitted = await self._submit(exchange, route, asynchronous=True)
             answer = wire.created(exchange.request_id, submitted.task_id)
-            await exchange.reply(200, answer, served_by(submitted.served_by))
+            headers = (*served_by(submitted.served_by), *rehearsed(submitted.rules))
+            await exchange.reply(200, answer, headers)
             return
         with self._service.seat(exchange.caller):
             if exchange.headers.get(EVENTS, b"").strip().lower() == b"enable":
@@ -113,7 +114,7 @@ class Creates:
         if task is None or task.status is Status.CANCELED:
             raise Broken()
         if task.status is Status.FAILED:
-            raise TaskFailed(task.code or Broken.code, task.message or Broken().message)
+            raise Told(task.code or Broken.code, task.message or Broken().message)
         return task
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import datetime
 
 from ferrotype.catalogue import Catalogue, Model
 from ferrotype.errors import Broken
@@ -9,6 +10,7 @@ from ferrotype.http import wire
 from ferrotype.http.exchange import Exchange, served_by
 from ferrotype.links import Links
 from ferrotype.ports.ledger import Page
+from ferrotype.rehearsal import Rehearsal
 from ferrotype.service import Service
 from ferrotype.task import Task
 
@@ -19,18 +21,28 @@ class Tasks:
     """Shows callers their tasks. `hold` seconds may a query wait for its task's end."""
 
     def __init__(
-        self, service: Service, catalogue: Catalogue, links: Links, *, hold: float, region: str
+        self,
+        service: Service,
+        catalogue: Catalogue,
+        links: Links,
+        *,
+        hold: float,
+        region: str,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self._service = service
         self._catalogue = catalogue
         self._links = links
         self._hold = hold
         self._region = region
+        self._rehearsal = rehearsal
 
     async def query(self, exchange: Exchange) -> None:
         """Answer with the task as it stands; whatever is no task of the caller's is UNKNOWN."""
         task_id = exchange.part
         task = await self._service.get(exchange.caller, task_id, self._hold)
+        if task and self._rehearsal and await self._rehearsal.query(task):
+            task = None
         if task is None:
             await exchange.reply(200, wire.unknown(exchange.request_id, task_id), (), TASK_TYPE)
         else:
@@ -63,11 +75,14 @@ class Tasks:
     async def urls(self, base: str, task: Task) -> list[str]:
         """Return the signed links of what a task made, "" for what failed."""
         outputs = task.result.outputs if task.result else ()
-        return [await self._url(base, task, one.key) if one.key else "" for one in outputs]
+        until = task.expires_at
+        if self._rehearsal and await self._rehearsal.urls_ended(task):
+            until = task.submit_at
+        return [await self._url(base, task, one.key, until) if one.key else "" for one in outputs]
 
-    async def _url(self, base: str, task: Task, key: str) -> str:
-        assert task.result and task.expires_at
-        query = await self._links.sign(task.result.kid, key, task.expires_at)
+    async def _url(self, base: str, task: Task, key: str, until: datetime | None) -> str:
+        assert task.result and until
+        query = await self._links.sign(task.result.kid, key, until)
         return f"{base}/files/{key}?{query}"
 
     def _model(self, task: Task) -> Model | None:

@@ -3,14 +3,13 @@
 import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from ferrotype.errors import Conflict, Denied, FerrotypeError, Missing
-from ferrotype.ledgers.sqlite import caps, faults
+from ferrotype.ledgers.sqlite import caps
 from ferrotype.ledgers.sqlite.rows import LIVING, SECOND, moment
 from ferrotype.ledgers.sqlite.store import Store
 from ferrotype.ledgers.sqlite.writer import Batch
@@ -191,11 +190,6 @@ class SqliteAdmin:
             conn.execute("UPDATE worker SET seen_at = seen_at + ?", (moved,))
 
         await self._store.writer.do(command)
-
-    async def plant_fault(self, code: str, at: str) -> None:
-        """Make the next create fail: `at` "create" or "task"; refused unless opened for tests."""
-        self._only_in_tests()
-        await self._store.writer.do(partial(faults.plant, code=code, at=at))
 
     def _only_in_tests(self) -> None:
         if not self._store.limits.test:

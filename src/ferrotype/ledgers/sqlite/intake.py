@@ -12,7 +12,6 @@ from ferrotype.errors import (
     Missing,
 )
 from ferrotype.ledgers.sqlite import lanes
-from ferrotype.ledgers.sqlite.faults import take_planted
 from ferrotype.ledgers.sqlite.rows import LIVING, READ_ONE, TASK, micros, moment, task_of, text_of
 from ferrotype.ledgers.sqlite.store import Store
 from ferrotype.ledgers.sqlite.writer import Batch
@@ -116,16 +115,11 @@ class SqliteIntake:
         return await self._store.move(move, task_id, Who.OWNER)
 
     def _add(self, new: NewTask, asked: str, batch: Batch) -> Added | FerrotypeError:
-        refusal = new.refusal
-        if self._store.limits.test and (planted := take_planted(batch)):
-            if isinstance(planted, FerrotypeError):
-                return planted  # returned, not raised: taking it must be committed
-            refusal = planted
         if new.idempotency and (first := self._first(new, batch)):
             return first
         task_id = new.id or new_task_id()
         n = self._insert(new, task_id, batch)
-        code, message = refusal or (None, None)
+        code, message = new.refusal or (None, None)
         body = (n, new.route, new.served_by, new.request_id, code, message, asked)
         batch.conn.execute(_BODY, body)
         if new.idempotency:

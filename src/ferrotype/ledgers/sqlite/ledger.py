@@ -1,4 +1,4 @@
-"""The SQLite ledger: all five ports over one data folder."""
+"""The SQLite ledger: all six ports over one data folder."""
 
 import asyncio
 import os
@@ -16,6 +16,7 @@ from ferrotype.ledgers.sqlite.admin import SqliteAdmin, ensure_secret
 from ferrotype.ledgers.sqlite.intake import SqliteIntake
 from ferrotype.ledgers.sqlite.locks import BatchLock, FileLock
 from ferrotype.ledgers.sqlite.outbox import SqliteOutbox
+from ferrotype.ledgers.sqlite.rehearsal import SqliteBook
 from ferrotype.ledgers.sqlite.schema import connect, prepare
 from ferrotype.ledgers.sqlite.store import Limits, Store, clock
 from ferrotype.ledgers.sqlite.upkeep import SqliteUpkeep
@@ -26,8 +27,8 @@ from ferrotype.ports.bell import Bell
 DATABASE = "ledger.db"
 
 
-class SqliteLedger(SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin, SqliteOutbox):
-    """The ports `Intake`, `Work`, `Upkeep`, `Admin` and `Outbox`, for the processes of one machine.
+class SqliteLedger(SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin, SqliteOutbox, SqliteBook):
+    """The ports `Intake`, `Work`, `Upkeep`, `Admin`, `Outbox`, `Book`, for one machine's processes.
 
     `async with SqliteLedger.open(data_dir, bell=bell, migrate=True) as ledger:`
     """
