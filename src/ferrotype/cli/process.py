@@ -80,7 +80,7 @@ async def api(
         group.create_task(courier.run(stop))
         gc.freeze()  # the catalogue stays: no collection need walk through it
         uses = (front.service, front.keyring, front.links, front.store, front.uploads)
-        face = app.build(*uses, front.catalogue, _options(chosen), access)
+        face = app.build(*uses, front.catalogue, _options(chosen), access, front.rehearsal)
         await serve(face, [listener], stop)
         stop.set()
     access.close()
