@@ -28,7 +28,7 @@ MISMATCH = "x-dashscope-sse and stream parameter mismatch. Received: x-dashscope
 
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path, service_options=Options(seats=1)) as found:
+    async with house(tmp_path, service_options=Options(seats=1, patience=20)) as found:
         yield found
 
 
