@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ferrotype import metrics
-from ferrotype.catalogue import Catalogue
+from ferrotype.catalogue import Catalogue, Model
 from ferrotype.errors import (
     AllocationQuotaExceeded,
     Busy,
@@ -34,6 +34,7 @@ from ferrotype.task import NewTask, Task, new_task_id
 from ferrotype.uploads import Uploads, comes_along
 
 TASK_ID_LENGTH = 36
+NOTHING = Part(rules=())
 NO_TASK = "00000000-0000-7000-8000-000000000000"
 
 
@@ -118,9 +119,7 @@ class Service:
             raise Unavailable()
         if self._limits:
             self._limits.submit(caller.account, checked.model)
-        part = Part(rules=())
-        if self._rehearsal:
-            part = await self._rehearsal.create(caller.account, model) or part
+        part = await self._rehearse(caller.account, model)
         new = NewTask(
             account=caller.account,
             key=caller.id,
@@ -137,11 +136,18 @@ class Service:
             refusal=checked.refusal or part.refusal,
         )
         added = await self._add(new, resolve)
-        if added.fresh:
-            metrics.creates(model).inc()
-        elif self._limits:  # a repeat costs nothing
-            self._limits.give_back(caller.account, checked.model)
+        self._count(added, caller.account, checked.model)
         return Submitted(added.task_id, recipe.served_by, added.fresh, part.rules)
+
+    def _count(self, added: Added, account: str, model: Model) -> None:
+        if added.fresh:
+            metrics.creates(model.name).inc()
+        elif self._limits:  # a repeat costs nothing
+            self._limits.give_back(account, model)
+
+    async def _rehearse(self, account: str, model: str) -> Part:
+        part = await self._rehearsal.create(account, model) if self._rehearsal else None
+        return part or NOTHING
 
     async def _add(self, new: NewTask, resolve: bool) -> Added:
         """Add a task. The files that came along are kept first, and go when it never comes to be.

@@ -52,7 +52,13 @@ def generate(server: Server, model: str, **ask: Any) -> dict[str, Any]:
         (
             "wan3.0-video",
             {"resolution": "832x480", "duration": 2, "aspectRatio": "16:9"},
-            {"duration": 2, "outputVideoDuration": 2, "resolution": 480, "fps": 30, "ratio": "16:9"},
+            {
+                "duration": 2,
+                "outputVideoDuration": 2,
+                "resolution": 480,
+                "fps": 30,
+                "ratio": "16:9",
+            },
         ),
     ],
 )

@@ -26,6 +26,7 @@ from ferrotype.media_stores.local import LocalStore
 from ferrotype.media_stores.local_inputs import LocalInputs
 from ferrotype.ports.engine_room import Recipe
 from ferrotype.ports.ledger import Claim, Ending, WorkerCard
+from ferrotype.rehearsal import Rehearsal
 from ferrotype.service import Options as ServiceOptions
 from ferrotype.service import Service
 from ferrotype.task import Result
@@ -55,6 +56,7 @@ class House:
     keyring: Keyring
     face: Face
     key: str
+    rehearsal: Rehearsal
     worker: str = "hand-1"
     made: list[str] = field(default_factory=list)
 
@@ -143,6 +145,7 @@ async def house(
                 uploads,
                 service_options,
                 limits,
+                rehearsal := Rehearsal(ledger, clock),
             )
             keyring = Keyring(ledger, clock, any_key=any_key)
             links = Links(ledger.secrets, clock)
@@ -155,10 +158,22 @@ async def house(
                 catalogue,
                 options or Options(),
                 access or AccessLog(),
+                rehearsal,
             )
             found = House(
-                data, ledger, bell, store, catalogue, service, uploads, links, keyring, face, key
-            )
+                data,
+                ledger,
+                bell,
+                store,
+                catalogue,
+                service,
+                uploads,
+                links,
+                keyring,
+                face,
+                key,
+                rehearsal,
+            )  # fmt: skip
             await ledger.enrol(
                 WorkerCard(id=found.worker, host="h", pid=1, version="0", models=(MODEL,))
             )

@@ -1,5 +1,6 @@
 """What callers are told when they are wrong, and that nothing they send breaks us."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from house import ASYNC, MODEL, ORDER, T2I, House, house
 
 from ferrotype.http.app import Options
 from ferrotype.http.body import Limits
+from ferrotype.keyring import new_key
 
 JSON = {**ASYNC, "Content-Type": "application/json"}
 I2I = "/api/v1/services/aigc/image2image/image-synthesis"
@@ -181,15 +183,63 @@ async def test_headers_that_must_be_single_are(home: House) -> None:
             check(answer, 400, "BadRequest.IllegalInput")
 
 
-@pytest.mark.parametrize("at", [("create"), ("task")])
-async def test_a_planted_fault_is_told(home: House, at: str) -> None:
-    await home.ledger.plant_fault("Throttling.RateQuota", at)
+@pytest.mark.parametrize("at", ["create", "task"])
+async def test_a_rehearsed_failure_is_told(home: House, at: str) -> None:
+    rule = {"times": 1, "fail": {"code": "Throttling.RateQuota", "at": at}}
+    await home.rehearsal.add(json.dumps(rule).encode())
     async with home.client() as client:
         answer = await client.post(T2I, json=ORDER, headers=ASYNC)
         if at == "create":
             check(answer, 429, "Throttling.RateQuota")
         else:
             assert answer.status_code == 200
+            assert answer.headers["x-ferrotype-rehearsal"].startswith("rule-")
+        assert (await client.post(T2I, json=ORDER, headers=ASYNC)).status_code == 200
+    claim = await home.claim()
+    assert (claim.refusal or ("",))[0] == ("" if at == "create" else "Throttling.RateQuota")
+
+
+@pytest.mark.parametrize(
+    ("rule", "status", "code"),
+    [
+        ({"fail": {"code": "InternalError", "at": "query"}}, 500, "InternalError"),
+        ({"fail": {"code": "Odd", "at": "query", "status": 503}}, 503, "Odd"),
+    ],
+)
+async def test_a_query_may_be_rehearsed_to_fail(
+    home: House, rule: dict[str, object], status: int, code: str
+) -> None:
+    async with home.client() as client:
+        made = (await client.post(T2I, json=ORDER, headers=ASYNC)).json()
+        path = f"/api/v1/tasks/{made['output']['task_id']}"
+        assert (await client.get(path)).status_code == 200
+        await home.rehearsal.add(json.dumps(rule).encode())
+        check(await client.get(path), status, code)
+        await home.rehearsal.erase()
+        assert (await client.get(path)).status_code == 200
+
+
+async def test_rules_are_for_admins(home: House) -> None:
+    path = "/ext/v1/rehearsal"
+    admin = new_key()
+    account = await home.ledger.make_account("operators")
+    await home.ledger.add_key(account, "op", admin, scope="admin")
+    async with home.client() as client:
+        for method in ("GET", "POST", "DELETE"):
+            check(await client.request(method, path, content=b"{}"), 403, "AccessDenied")
+        check(await client.request("DELETE", f"{path}/rule-1"), 403, "AccessDenied")
+    async with home.client(admin) as client:
+        added = (await client.post(path, json={"pending": 2, "times": 3})).json()["rule"]
+        assert added == {"id": added["id"], "times": 3, "pending": 2.0, "left": 3}
+        assert (await client.get(path)).json()["rules"] == [added]
+        check(await client.post(path, json={"pending": -2}), 400, "InvalidParameter")
+        check(await client.put(path, json={}), 405, "MethodNotAllowed")
+        gone = await client.delete(f"{path}/{added['id']}")
+        assert gone.json()["removed"] == 1
+        check(await client.delete(f"{path}/{added['id']}"), 404, "NotFound")
+        await client.post(path, json={"pending": 1})
+        assert (await client.delete(path)).json()["removed"] == 1
+        assert (await client.get(path)).json()["rules"] == []
 
 
 async def test_too_many_open_tasks_are_over_the_quota(home: House) -> None:

@@ -131,15 +131,10 @@ async def test_an_expired_key_opens_nothing(tmp_path: Path) -> None:
         assert await ledger.find_key(digest) is None
 
 
-async def test_planted_faults_strike_only_ledgers_that_are_opened_for_tests(
-    tmp_path: Path,
-) -> None:
+async def test_a_moved_clock_moves_only_ledgers_that_are_opened_for_tests(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        await ledger.plant_fault("DataInspectionFailed", "create")
         await ledger.set_clock_offset(1_000)
     async with opened(tmp_path, Limits()) as ledger:
-        account = await ledger.make_account("someone")
-        assert (await ledger.add(new_task(account))).fresh
         assert ledger._store.now(ledger._store.reader) < 1_000_000 + ledger._store.writer._clock(
             ledger._store.reader
         )

@@ -131,12 +131,10 @@ async def test_a_broken_migration_leaves_the_database_as_it_was(
         pass
 
 
-async def test_tests_alone_may_move_the_clock_and_plant_faults(tmp_path: Path) -> None:
+async def test_tests_alone_may_move_the_clock(tmp_path: Path) -> None:
     async with opened(tmp_path, Limits()) as ledger:
         with pytest.raises(Denied):
             await ledger.set_clock_offset(1)
-        with pytest.raises(Denied):
-            await ledger.plant_fault("DataInspectionFailed", "create")
 
 
 async def test_the_log_is_folded_back(tmp_path: Path) -> None:

@@ -41,7 +41,6 @@ from ferrotype.service import Service
 from ferrotype.uploads import Uploads
 
 API = "/api/v1"
-RULES = "/ext/v1/rehearsal"
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -120,7 +119,6 @@ def build(
     tasks = Tasks(
         service, catalogue, links, hold=options.hold, region=options.region, rehearsal=rehearsal
     )
-    rules = Rules(rehearsal)
     creates = Creates(service, tasks, options.limits)
     models = Models(service, catalogue)
     files = Files(service, links, store)
@@ -136,10 +134,7 @@ def build(
         Route("models", "GET", f"{API}/models", models.list),
         Route("policy", "GET", f"{API}/uploads", taking.policy),
         Route("upload", "POST", PATH, taking.take),
-        Route("rules", "GET", RULES, rules.list),
-        Route("add-rule", "POST", RULES, rules.add),
-        Route("clear-rules", "DELETE", RULES, rules.clear),
-        Route("remove-rule", "DELETE", f"{RULES}/([^/]+)", rules.remove),
+        *Rules(rehearsal).routes(),
         Route("openapi", "GET", "/openapi.json", description.read),
         Route("health", "GET", "/healthz", health.alive),
         Route("ready", "GET", "/readyz", health.ready),

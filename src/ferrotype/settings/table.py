@@ -232,7 +232,7 @@ class Settings:
     ] = "auto"
     test: Annotated[
         bool,
-        About("Let tests move the clock and plant failures; never in production.", flag),
+        About("Let tests move the clock; never in production.", flag),
     ] = False
     recipes: tuple[Recipe, ...] = ()
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -1,11 +1,15 @@
 """/ext/v1/rehearsal: what is to go wrong, for who tries a client. For keys of scope "admin"."""
 
+from collections.abc import Sequence
+
 from ferrotype.errors import Denied, Missing
 from ferrotype.http import wire
 from ferrotype.http.body import Bodies, Limits
 from ferrotype.http.exchange import Exchange
+from ferrotype.http.routing import Route
 from ferrotype.rehearsal import Rehearsal, shown
 
+PATH = "/ext/v1/rehearsal"
 SMALL = Limits(body=16 * 1024)
 ADMINS = "Access denied: this needs a key of scope admin (ferrotype keys create NAME --admin)."
 
@@ -16,6 +20,15 @@ class Rules:
     def __init__(self, rehearsal: Rehearsal | None) -> None:
         self._rehearsal = rehearsal
         self._bodies = Bodies(SMALL)
+
+    def routes(self) -> Sequence[Route]:
+        """Return where this is."""
+        return (
+            Route("rules", "GET", PATH, self.list),
+            Route("add-rule", "POST", PATH, self.add),
+            Route("clear-rules", "DELETE", PATH, self.clear),
+            Route("remove-rule", "DELETE", f"{PATH}/([^/]+)", self.remove),
+        )
 
     async def list(self, exchange: Exchange) -> None:
         """Answer with all rules that may still strike."""
