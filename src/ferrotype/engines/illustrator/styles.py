@@ -136,9 +136,9 @@ def book(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """A picture book: pale washes and a loose pen line on warm paper."""
     unit = unit_of(picture)
     loose = wobble(picture, rng, 4 * unit)
-    wash = watercolour(tones.curve(loose, (0, 40), (110, 148), (255, 255)), rng)
-    pen = outlines(loose, 1.1 * unit + 0.5, 0.8)
-    return inked(tones.through(wash, (255, 250, 240)), tones.curve(pen, (0, 70), (255, 255)))
+    pen = tones.curve(outlines(loose, 1.1 * unit + 0.5, 0.9), (0, 50), (255, 255))
+    pale = tones.curve(loose, (0, 40), (110, 148), (255, 255))
+    return tones.through(watercolour(inked(pale, pen), rng), (255, 250, 240))
 
 
 def gold(picture: Image.Image, rng: np.random.Generator) -> Image.Image:

@@ -101,10 +101,12 @@ def outdoors(
 def unmarked(picture: Image.Image, seed: int) -> tuple[Image.Image, str]:
     """Take light lettering out of a corner, if there is some for certain; say where."""
     for name, corner in corners(picture.size).items():
-        strokes = lettering(picture.crop(corner))
+        part = picture.crop(corner)
+        small = part.reduce(-(-part.width // 450))  # marks of large pictures are large
+        strokes = lettering(small)
         if strokes is not None:
             mask = Image.new("L", picture.size)
-            mask.paste(strokes, corner[:2])
+            mask.paste(strokes.resize(part.size), corner[:2])
             return fill(picture, mask, seed), name
     return picture, ""
 
