@@ -160,11 +160,46 @@ async def test_a_strange_workspace_is_refused(tmp_path: Path) -> None:
     async with house(tmp_path, Options(workspaces=["llm-ours"])) as home, home.client() as client:
         for mine in ({}, {"X-DashScope-WorkSpace": "llm-ours"}):
             assert (await client.get("/api/v1/tasks", headers=mine)).status_code == 200
+        for foreign in ("llm-x", "LLM-OURS", "llm-ours,llm-x", "-", "llm ours", "x" * 4000):
+            answer = await client.get("/api/v1/tasks", headers={"X-DashScope-WorkSpace": foreign})
+            check(answer, 401, "NOT AUTHORIZED")
+
+
+async def test_a_workspace_in_the_host_name_is_one_of_ours(tmp_path: Path) -> None:
+    options = Options(workspaces=["llm-Ours"], region_hosts=True)
+    tail = "ap-southeast-1.maas.aliyuncs.com"
+    async with house(tmp_path, options) as home, home.client() as client:
+        for host in (f"llm-Ours.{tail}", f"LLM-OURS.{tail}:8765", "dashscope-intl.aliyuncs.com"):
+            assert (await client.get("/api/v1/tasks", headers={"Host": host})).status_code == 200
+        foreign = {"Host": f"llm-x.{tail}"}
+        check(await client.get("/api/v1/tasks", headers=foreign), 401, "NOT AUTHORIZED")
+        named = {**foreign, "X-DashScope-WorkSpace": "llm-Ours"}
+        check(await client.get("/api/v1/tasks", headers=named), 401, "NOT AUTHORIZED")
         check(
-            await client.get("/api/v1/tasks", headers={"X-DashScope-WorkSpace": "llm-x"}),
+            await client.get("/api/v1/tasks", headers={**foreign, "Authorization": "Bearer no"}),
             401,
-            "NOT AUTHORIZED",
+            "InvalidApiKey",
         )
+        beijing = {"Host": "dashscope.aliyuncs.com"}
+        check(await client.get("/api/v1/tasks", headers=beijing), 400, "InvalidParameter")
+
+
+async def test_a_key_is_good_in_its_own_deployment_until_it_is_made_known(tmp_path: Path) -> None:
+    for name in ("singapore", "beijing"):
+        (tmp_path / name).mkdir()
+    async with house(tmp_path / "singapore") as here, house(tmp_path / "beijing") as there:
+        async with there.client(here.key) as client:
+            check(
+                await client.get("/api/v1/tasks"),
+                401,
+                "InvalidApiKey",
+                "Invalid API-key provided.",
+            )
+        for home in (here, there):
+            account = await home.ledger.make_account("default")
+            await home.ledger.add_key(account, "shared", "sk-my-own-key")
+            async with home.client("sk-my-own-key") as client:
+                assert (await client.get("/api/v1/tasks")).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost@evil.example", "localhost, a", ""])

@@ -7,7 +7,7 @@ from ferrotype.http.host import Hosts
 def base(hosts: Hosts, named: str, peer: str = "192.0.2.1", **more: str) -> str:
     headers = {b"host": named.encode("latin-1")}
     headers |= {f"x-forwarded-{name}".encode(): value.encode() for name, value in more.items()}
-    return hosts.base(peer, "http", headers)
+    return hosts.visit(peer, "http", headers).base
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,60 @@ def test_forwarded_headers_are_believed_from_our_proxies_alone() -> None:
     assert base(hosts, "localhost", "10.1.2.3", proto="javascript") == "http://localhost"
     with pytest.raises(InvalidParameter):
         base(hosts, "localhost", "10.1.2.3", host="evil.example")
+
+
+SINGAPORE = Hosts(region="ap-southeast-1")
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("ap-southeast-1", "dashscope-intl.aliyuncs.com"),
+        ("ap-southeast-1", "vpc-ap-southeast-1.dashscope.aliyuncs.com"),
+        ("cn-beijing", "dashscope.aliyuncs.com"),
+        ("cn-beijing", "vpc-cn-beijing.dashscope.aliyuncs.com"),
+        ("us-east-1", "dashscope-us.aliyuncs.com"),
+        ("cn-hongkong", "cn-hongkong.dashscope.aliyuncs.com"),
+        ("eu-central-1", "llm-1.eu-central-1.maas.aliyuncs.com"),
+    ],
+)
+def test_a_region_answers_by_its_own_vendor_names_when_asked_to(region: str, host: str) -> None:
+    assert base(Hosts(region=region), f"{host}:8765") == f"http://{host}:8765"
+    for other in (Hosts(), Hosts(region="ap-northeast-1")):
+        with pytest.raises(InvalidParameter):
+            base(other, host)
+
+
+@pytest.mark.parametrize(
+    ("host", "workspace"),
+    [
+        ("LLM-1a_b.ap-southeast-1.maas.aliyuncs.com", "llm-1a_b"),
+        (f"{'w' * 64}.ap-southeast-1.maas.aliyuncs.com:1", "w" * 64),
+        ("llm-1.ap-southeast-1.maas.aliyuncs.com.", "llm-1"),
+        ("dashscope-intl.aliyuncs.com", ""),
+        ("localhost", ""),
+    ],
+)
+def test_a_workspace_may_be_part_of_the_host_name(host: str, workspace: str) -> None:
+    headers = {b"host": host.encode()}
+    assert SINGAPORE.visit("192.0.2.1", "http", headers).workspace == workspace
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "ap-southeast-1.maas.aliyuncs.com",
+        ".ap-southeast-1.maas.aliyuncs.com",
+        "_llm.ap-southeast-1.maas.aliyuncs.com",
+        "a.b.ap-southeast-1.maas.aliyuncs.com",
+        f"{'w' * 65}.ap-southeast-1.maas.aliyuncs.com",
+        "llm-1.cn-beijing.maas.aliyuncs.com",
+        "llm-1.ap-southeast-1.maas.aliyuncs.com.evil.example",
+        "llm-1.ap-southeast-1.maas.aliyuncs.com@evil.example",
+        "dashscope-intl.aliyuncs.com.evil.example",
+        "dashscope-us.aliyuncs.com",
+    ],
+)
+def test_what_only_resembles_a_name_of_the_region_is_refused(host: str) -> None:
+    with pytest.raises(InvalidParameter):
+        base(SINGAPORE, host)

@@ -181,6 +181,7 @@ def test_what_is_safe_may_listen() -> None:
         {"public_url": "https://pictures.example"},
         {"allowed_hosts": "localhost,pictures.example"},
         {"trusted_proxies": "127.0.0.1"},
+        {"region_hosts": "1"},
     ],
 )
 def test_a_service_that_others_reach_by_a_proxy_is_not_private(flags: dict[str, object]) -> None:

@@ -92,6 +92,7 @@ def _options(chosen: Settings) -> "Options":
     return Options(
         hold=chosen.poll_hold,
         region=chosen.region,
+        region_hosts=chosen.region_hosts,
         public_url=chosen.public_url,
         allowed_hosts=(*chosen.allowed_hosts, chosen.host),
         trusted_proxies=chosen.trusted_proxies,

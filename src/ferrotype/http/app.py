@@ -48,6 +48,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
     hold: float = 0.0
     region: str = "ap-southeast-1"
+    region_hosts: bool = False
     public_url: str | None = None
     allowed_hosts: Collection[str] = ()
     trusted_proxies: Collection[str] = ()
@@ -114,7 +115,8 @@ def build(
     rehearsal: Rehearsal | None = None,
 ) -> Face:
     """Put the face together."""
-    hosts = Hosts(options.allowed_hosts, options.public_url, options.trusted_proxies)
+    region = options.region if options.region_hosts else None
+    hosts = Hosts(options.allowed_hosts, options.public_url, options.trusted_proxies, region)
     door = Door(keyring, hosts, options.workspaces)
     tasks = Tasks(
         service, catalogue, links, hold=options.hold, region=options.region, rehearsal=rehearsal

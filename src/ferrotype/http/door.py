@@ -16,6 +16,8 @@ UPLOAD = ("/upload", "/upload/")
 class Door:
     """Looks at host, key and workspace of each request.
 
+    A workspace may be named by a header and by the host name; each must be one of ours, if
+    they are listed.
     Health probes come by any name and without a key; files, read or uploaded, bring a
     signature in the key's place;
     the API's description is no secret.
@@ -25,6 +27,7 @@ class Door:
         self._keyring = keyring
         self._hosts = hosts
         self._workspaces = frozenset(one.encode() for one in workspaces)
+        self._in_names = frozenset(one.lower() for one in workspaces)
 
     async def admit(self, exchange: Exchange) -> None:
         """Let a request in, naming its caller. Raises `InvalidParameter` or `Unauthorised`."""
@@ -33,13 +36,15 @@ class Door:
             return
         scope = exchange.scope
         peer = scope["client"][0] if scope.get("client") else ""
-        exchange.base = self._hosts.base(peer, scope["scheme"], exchange.headers)
+        exchange.base, workspace = self._hosts.visit(peer, scope["scheme"], exchange.headers)
         if exchange.path.startswith(FILES) or exchange.path in (DESCRIPTION, *UPLOAD):
             return
         exchange.caller = await self._keyring.caller(_key(exchange.headers.get(b"authorization")))
         if self._workspaces:
             asked = exchange.headers.get(b"x-dashscope-workspace")
             if asked and asked not in self._workspaces:
+                raise WorkspaceNotAuthorised()
+            if workspace and workspace not in self._in_names:
                 raise WorkspaceNotAuthorised()
 
 

@@ -107,6 +107,10 @@ class Settings:
     region: Annotated[str, About("Region that this deployment says it is.", word)] = (
         "ap-southeast-1"
     )
+    region_hosts: Annotated[
+        bool,
+        About("Answer by the vendor's own host names of `REGION` too: you point them here.", flag),
+    ] = False
     workspaces: Annotated[
         tuple[str, ...], About("Workspace ids that requests may name.", names, "any")
     ] = ()
@@ -280,6 +284,7 @@ class Settings:
             is_loopback(self.host)
             and (url is None or is_loopback(url.hostname or ""))
             and all(is_loopback(name) for name in self.allowed_hosts)
+            and not self.region_hosts
             and not self.trusted_proxies
         )
 
