@@ -15,6 +15,7 @@ NEWMAN = HERE / "node_modules" / ".bin" / "newman"
 REPOSITORY = HERE.parents[1]
 POSTMAN = REPOSITORY / "postman"
 COLLECTION = POSTMAN / "ferrotype.postman_collection.json"
+QUICK = ("--env-var", "poll_wait_ms=300")  # in place of the guide's 4 s
 
 if not NEWMAN.exists():
     pytest.skip("tests/clients_npm/ready installs newman", allow_module_level=True)
@@ -37,40 +38,61 @@ def run(server: Server, report: Path, *options: str) -> tuple[int, list[dict[str
     return done.returncode, executions
 
 
-def told(executions: list[dict[str, Any]]) -> list[tuple[str, int, str | None]]:
-    """Name, HTTP status and error code of each answer; a repeated poll counts once."""
-    answers = []
+def told(executions: list[dict[str, Any]]) -> dict[str, tuple[int, str | None]]:
+    """HTTP status and error code of each answer by its request's name; of polls the last one."""
+    answers = {}
     for one in executions:
         body = bytes(one["response"]["stream"]["data"])
-        code = json.loads(body).get("code") if body.startswith(b"{") else None
-        answers.append((one["item"]["name"], one["response"]["code"], code))
-    return list(dict.fromkeys(answers))
+        answers[one["item"]["name"]] = (one["response"]["code"], code(body))
+    return answers
 
 
-def test_every_step_of_the_collection_passes(served: Server, tmp_path: Path) -> None:
-    status, executions = run(served, tmp_path / "report.json")
+def code(body: bytes) -> str | None:
+    return json.loads(body).get("code") if body.startswith(b"{") else None
 
-    failed = [
+
+def examples(*folders: str) -> dict[str, tuple[int, str | None]]:
+    """The same of the examples that the collection's requests carry, in order."""
+    chosen = [
+        folder
+        for folder in json.loads(COLLECTION.read_text(encoding="utf-8"))["item"]
+        if not folders or folder["name"] in folders
+    ]
+    return {
+        item["name"]: (example["code"], code(example["body"].encode()))
+        for folder in chosen
+        for item in folder["item"]
+        for example in item["response"]
+    }
+
+
+def failed(executions: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [
         (one["item"]["name"], check["error"]["message"])
         for one in executions
         for check in one.get("assertions", [])
         if "error" in check
     ]
-    assert (status, failed) == (0, [])
-    assert told(executions) == [
-        ("Create a task", 200, None),
-        ("Poll until it has ended", 200, None),
-        ("Download the picture", 200, None),
-        ("List the tasks", 200, None),
-        ("Cancel a task that has ended", 400, "UnsupportedOperation"),
-        ("Ask for an unknown task", 200, None),
-        ("No key", 401, "InvalidApiKey"),
-        ("Unknown model", 400, "InvalidParameter"),
-        ("Wrong path for the model", 400, "InvalidParameter"),
-        ("Without X-DashScope-Async", 403, "AccessDenied"),
-        ("Too many pictures", 400, "InvalidParameter"),
-        ("A body that is not JSON", 400, "BadRequest.IllegalInput"),
-    ]
+
+
+def test_every_request_of_the_collection_passes(served: Server, tmp_path: Path) -> None:
+    status, executions = run(served, tmp_path / "report.json", *QUICK)
+
+    assert (status, failed(executions)) == (0, [])
+    expected = examples() | {"A wrong key": (200, None)}  # this server takes any
+    assert list(told(executions).items()) == list(expected.items())
+
+
+def test_every_error_is_told_by_a_server_that_knows_its_keys(
+    guarded: Server, tmp_path: Path
+) -> None:
+    folders = ("Make a picture", "Errors")
+    options = [option for folder in folders for option in ("--folder", folder)]
+    status, executions = run(guarded, tmp_path / "report.json", *QUICK, *options)
+
+    assert (status, failed(executions)) == (0, [])
+    assert told(executions) == examples(*folders)
+    assert told(executions)["A wrong key"] == (401, "InvalidApiKey")
 
 
 def test_the_poll_repeats_itself_until_the_task_has_ended(slow: Server, tmp_path: Path) -> None:
@@ -92,7 +114,7 @@ def test_the_documented_command_runs(served: Server, tmp_path: Path) -> None:
     command = block.split("```")[0].strip()
 
     done = subprocess.run(
-        ["bash", "-c", f"{command} --env-var baseUrl={served.root}"],
+        ["bash", "-c", f"{command} --env-var baseUrl={served.root} {' '.join(QUICK)}"],
         cwd=REPOSITORY,
         env={
             "PATH": f"{NEWMAN.parent}:{os.environ['PATH']}",
@@ -109,9 +131,25 @@ def test_the_documented_command_runs(served: Server, tmp_path: Path) -> None:
 def test_a_failed_task_fails_the_run(served: Server, tmp_path: Path) -> None:
     served.fail_next("DataInspectionFailed")
 
-    status, executions = run(served, tmp_path / "report.json")
+    status, executions = run(served, tmp_path / "report.json", *QUICK)
+    names = list(told(executions))
     assert status == 1
-    assert "Download the picture" not in [one["item"]["name"] for one in executions]
+    assert names[:3] == ["Create a task", "Poll until it has ended", "List the tasks"]
+
+
+def test_a_failed_film_is_told_and_the_others_are_made(served: Server, tmp_path: Path) -> None:
+    folders = ("Make a picture", "Text to film", "First frame to film")
+    served.rehearse(
+        model="wanx2.1-t2v-turbo", times=1, fail={"code": "DataInspectionFailed", "at": "task"}
+    )
+
+    options = [option for folder in folders for option in ("--folder", folder)]
+    status, executions = run(served, tmp_path / "report.json", *QUICK, *options)
+    names = list(told(executions))
+    assert status == 1
+    assert [name for name, _ in failed(executions)] == ["Text to film: poll until it has ended"]
+    assert "Text to film: look at the file" not in names
+    assert names[-1] == "First frame to film: look at the file"
 
 
 @pytest.mark.parametrize(

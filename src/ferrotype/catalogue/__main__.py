@@ -1,13 +1,14 @@
-"""Checks the built-in catalogue, or writes its documentation: `python -m ferrotype.catalogue`."""
+"""Checks the catalogue, or writes what follows from it: `python -m ferrotype.catalogue`."""
 
 import sys
 from pathlib import Path
 
 from ferrotype.catalogue import BadCatalogue, Catalogue
 from ferrotype.catalogue.audit import findings
+from ferrotype.catalogue.postman import FILE, collection
 from ferrotype.catalogue.reference import pages
 
-USAGE = "usage: python -m ferrotype.catalogue [docs DIR]\n"
+USAGE = "usage: python -m ferrotype.catalogue [docs DIR | postman DIR]\n"
 
 
 def main(arguments: list[str]) -> int:
@@ -27,6 +28,11 @@ def main(arguments: list[str]) -> int:
                 file = Path(folder) / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
+            return 0
+        case ["postman", folder]:
+            file = Path(folder) / FILE
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(collection(catalogue), encoding="utf-8")
             return 0
     sys.stderr.write(USAGE)
     return 2
