@@ -97,6 +97,12 @@ def outlines(picture: Image.Image, thick: float, power: float = 1.0) -> Image.Im
     return ImageChops.subtract(far, near).point(table)
 
 
+def contours(picture: Image.Image, thick: float, power: float = 1.0) -> Image.Image:
+    """Return outlines, also between red and green of one brightness, which grey would lose."""
+    warmth = picture.convert("YCbCr").getchannel(2)
+    return ImageChops.darker(outlines(picture, thick, power), outlines(warmth, thick, power * 0.8))
+
+
 def hatching(size: tuple[int, int], rng: np.random.Generator, angle: float) -> Image.Image:
     """Return fine parallel strokes of chance, as a grey sheet of full contrast."""
     side = int(np.hypot(*size)) + 4

@@ -12,6 +12,7 @@ from ferrotype.engines.illustrator import tones
 from ferrotype.engines.illustrator.brushes import (
     border,
     bristles,
+    contours,
     daubed,
     grey3,
     hatching,
@@ -27,7 +28,7 @@ from ferrotype.engines.illustrator.brushes import (
 
 Look = Callable[[Image.Image, np.random.Generator], Image.Image]
 LEAST = 16  # pixels of a side that a style can be laid on
-CALM = 620_000  # pixels: larger drawings get their style at a size that grows more slowly
+CALM = 110_000  # pixels: larger drawings get their style at a size that grows more slowly
 CELLS = 118  # large pixels to the side of a square picture
 PAPER = (252, 249, 242)
 GOLD = ((38, 20, 8), (120, 72, 20), (196, 140, 48), (240, 205, 110), (255, 248, 214))
@@ -62,7 +63,7 @@ def pencil(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Graphite: contours, a smudge of tone and two layers of hatching on white paper."""
     unit, grey = unit_of(picture), ImageOps.autocontrast(picture.convert("L"), cutoff=1)
     soft = grey.filter(ImageFilter.BoxBlur(4 * unit + 0.5))
-    lines = outlines(wobble(grey, rng, 1.5 * unit), 1.0 * unit + 0.4, 0.95)
+    lines = contours(wobble(picture, rng, 1.5 * unit), 1.0 * unit + 0.4, 0.95)
     sheet = ImageChops.multiply(lines, tones.curve(soft, (0, 150), (120, 214), (230, 255)))
     angle = float(rng.uniform(35, 60))
     for turn, start in ((angle, 196), (angle + 62, 104)):
@@ -93,7 +94,7 @@ def ink(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     bled = tones.curve(bled, (0, 34), (70, 92), (150, 190), (210, 246), (255, 255))
     pigment = noise(rng, picture.size, 9).point([234 + v * 21 // 255 for v in range(256)])
     drawn = ImageChops.multiply(bled, pigment)
-    drawn = ImageChops.multiply(drawn, outlines(wash, 1.5 * unit + 0.6, 0.62))
+    drawn = ImageChops.multiply(drawn, contours(wash, 1.5 * unit + 0.6, 0.62))
     tint = tones.vivid(tones.curve(wash, (0, 120), (255, 255)), 2.2)
     faint = ImageChops.multiply(grey3(drawn), tint)
     painted = Image.blend(grey3(drawn), faint, 0.36)
@@ -179,9 +180,9 @@ ON_PAPER = ("watercolour", "pencil", "ink", "coloured pencil", "picture book")
 
 def sketched(style: str, size: tuple[int, int]) -> tuple[int, int]:
     """Return the size to draw at for a style: a large wash needs fewer pixels than a print."""
-    if style not in LOOKS or style == "pixel":
+    if style not in ON_PAPER and style != "oil":
         return size
-    scale = min(1.0, (CALM / (size[0] * size[1])) ** 0.2)
+    scale = min(1.0, (CALM / (size[0] * size[1])) ** 0.1)
     scale = min(1.0, max(scale, 256 / min(size)))
     return round(size[0] * scale), round(size[1] * scale)
 
