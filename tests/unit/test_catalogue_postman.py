@@ -16,9 +16,8 @@ from ferrotype.errors import FerrotypeError
 
 CATALOGUE = Catalogue.load()
 TEXT = collection(CATALOGUE)
-FOLDERS: dict[str, list[dict[str, Any]]] = {
-    folder["name"]: folder["item"] for folder in json.loads(TEXT)["item"]
-}
+ALL = json.loads(TEXT)["item"]
+FOLDERS: dict[str, list[dict[str, Any]]] = {folder["name"]: folder["item"] for folder in ALL}
 FAMILIES = [name for name in FOLDERS if "Errors" not in name]
 
 
@@ -47,6 +46,7 @@ def test_the_command_writes_it(tmp_path: Path) -> None:
 
 
 def test_names_are_unique_for_scripts_go_on_by_name() -> None:
+    assert len(FOLDERS) == len(ALL)
     names = [item["name"] for items in FOLDERS.values() for item in items]
     assert len(names) == len(set(names))
     goes_to = set(re.findall(r'setNextRequest\(\\"([^"]*)\\"\)', TEXT))
