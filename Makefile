@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all bench soak chaos fuzz lock clean
+.PHONY: help setup demo check test test-all bench soak chaos fuzz values lock clean
 
 BIN := .venv/bin
 CORE := tests/unit tests/integration tests/acceptance
@@ -69,6 +69,9 @@ lock: ## Choose newer versions and write them, with hashes, into requirements/ (
 	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		tests/openapi/requirements.in -o tests/openapi/requirements.txt
+
+values: $(BIN)/.tests ## Draw every model at every value that shapes its output (15 minutes)
+	$(BIN)/python -m pytest -q tests/heavy/test_every_value.py
 
 clean: ## Remove what these targets made, .venv and the demo's data included
 	rm -rf .venv tests/openapi/.venv .demo .bench build dist src/*.egg-info
