@@ -3,23 +3,21 @@
     npm pack @iconify-json/fluent-emoji@1.2.7 && tar xzf iconify-json-fluent-emoji-1.2.7.tgz
     python tools/build_art_pack.py package src/ferrotype/engines/illustrator/pack
 
-Writes `art.json.xz`: {name: SVG body in a 32 by 32 box}. Same input, same bytes.
+Writes `art.json.xz`: {name: SVG body in a 32 by 32 box} for all that the vocabulary beside the
+folder names. Same input, same bytes.
 """
 
 import json
 import lzma
 import re
 import sys
+import tomllib
 from pathlib import Path
 
-ANIMALS = """cat black-cat dog rabbit duck swan ewe ram cow pig goat deer rooster chicken
-elephant camel giraffe zebra llama flamingo turtle penguin"""
-THINGS = """sailboat canoe balloon castle tent house hut automobile tractor snowman butterfly
-palm-tree cactus bicycle"""
-GOODS = """teddy-bear nesting-dolls locomotive rocket yo-yo kite bread croissant baguette-bread
-pretzel cookie pie shortcake cupcake doughnut teapot hot-beverage teacup-without-handle
-red-apple tangerine grapes lemon watermelon pear banana cherries tomato carrot lollipop candy
-ice-cream soft-ice-cream"""
+KINDS = """animal swimmer marine vessel flying cosmic building thing plant food ware
+furniture"""
+# what shop windows show beside what a prompt can name
+GOODS = """nesting-dolls locomotive rocket yo-yo kite red-apple canoe teddy-bear"""
 LICENCE = """Fluent Emoji, https://github.com/microsoft/fluentui-emoji
 
 MIT License
@@ -61,10 +59,21 @@ def slim(body: str) -> str:
     return body
 
 
+def wanted(tables: Path) -> set[str]:
+    """Return the names of all pictures that the vocabulary or a shop window may show."""
+    names = set(GOODS.split())
+    for file in ("words.toml", "nouns.toml"):
+        vocabulary = tomllib.loads((tables / file).read_text(encoding="utf-8"))
+        names.update(*(vocabulary.get(kind, {}) for kind in KINDS.split()))
+    return names | set(
+        tomllib.loads((tables / "props.toml").read_text(encoding="utf-8"))["art"].values()
+    )
+
+
 def main(package: Path, folder: Path) -> None:
     """Write the pack and its licence into `folder`."""
     icons = json.loads((package / "icons.json").read_text(encoding="utf-8"))["icons"]
-    names = sorted(f"{ANIMALS} {THINGS} {GOODS}".split())
+    names = sorted(wanted(folder.parent) & set(icons))
     text = json.dumps({name: slim(icons[name]["body"]) for name in names}, sort_keys=True)
     pack = lzma.compress(text.encode(), format=lzma.FORMAT_XZ, preset=9 | lzma.PRESET_EXTREME)
     (folder / "art.json.xz").write_bytes(pack)

@@ -3,7 +3,7 @@
     python tools/build_font.py LXGWWenKai-Regular.ttf copyright \\
         src/ferrotype/engines/illustrator/pack
 
-Needs fonttools 4.63. Keeps Latin, punctuation and the 3,755 Hanzi of GB 2312's first level, and
+Needs fonttools 4.63. Keeps Latin, punctuation and the 6,763 Hanzi of GB 2312, and
 renames the family, since the licence reserves the original's name. Same input, same bytes.
 """
 
@@ -23,8 +23,9 @@ EXTRA = (
 def characters() -> set[int]:
     """Return the code points to keep."""
     latin = [*range(0x20, 0x7F), *range(0xA0, 0x180)]
-    rows = [bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF)]
-    hanzi = [ord(pair.decode("gb2312")) for pair in rows if pair < b"\xd7\xfa"]
+    rows = [bytes((row, cell)) for row in range(0xB0, 0xF8) for cell in range(0xA1, 0xFF)]
+    free = range(0xD7FA, 0xD7FF)  # between the two levels
+    hanzi = [ord(p.decode("gb2312")) for p in rows if int.from_bytes(p, "big") not in free]
     return {*latin, *hanzi, *map(ord, EXTRA)}
 
 

@@ -19,7 +19,7 @@ DEMO = "A flower shop with exquisite windows, a beautiful wooden door, and flowe
         ("a blue café by the street", {"template": "shop", "trade": "cafe"}),
         ("一只猫在草地上奔跑", {"template": "landscape", "ground": "meadow", "unknown": ()}),
         ("夕阳下的雪山湖泊，水彩", {"time": "sunset", "backdrop": "mountains", "water": "lake", "style": "watercolour"}),
-        ("a lighthouse on the coast, oil painting", {"ground": "beach", "style": "flat", "unknown": ("oil painting",)}),
+        ("a lighthouse on the coast, oil painting", {"ground": "beach", "style": "oil", "unknown": ()}),
         ("a dense pine forest in fog", {"backdrop": "forest", "weather": "fog"}),
         ("sand dunes at dusk", {"ground": "desert", "time": "evening"}),
         ("a tree on a hill, no clouds", {"template": "landscape", "absent": frozenset({"cloud"})}),
@@ -28,6 +28,31 @@ DEMO = "A flower shop with exquisite windows, a beautiful wooden door, and flowe
 def test_reads_the_scene(prompt: str, expected: dict[str, object]) -> None:
     scene = read(prompt)
     assert {name: getattr(scene, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a cozy kitchen with a table", {"template": "room", "room": "kitchen"}),
+        ("a cat on a sofa", {"template": "room", "room": ""}),
+        ("a desk with a laptop", {"template": "room", "room": "office"}),
+        ("客厅里有一只猫", {"template": "room", "room": "living"}),
+        ("an orange on a table", {"template": "table"}),
+        ("a bowl of strawberries", {"template": "table", "vessel": "bowl"}),
+        ("一碗饺子和一杯茶", {"template": "table", "vessel": "bowl"}),
+        ("a red apple on a white background", {"template": "studio", "backing": "white"}),
+        ("雨伞", {"template": "studio"}),
+        ("城市夜景", {"template": "landscape", "backdrop": "city", "time": "night"}),
+        ("a taxi on a city street in the rain", {"ground": "street", "weather": "rain"}),
+        ("a rocket in outer space", {"ground": "space", "time": "night"}),
+        ("a whale under the sea", {"ground": "seabed"}),
+        ("northern lights over a lake", {"show": "aurora", "time": "night", "water": "lake"}),
+        ("河马在河里", {"template": "landscape", "water": "river"}),
+    ],
+)
+def test_reads_where_it_is(prompt: str, expected: dict[str, object]) -> None:
+    scene = read(prompt)
+    assert {name: getattr(scene, name) for name in expected} == expected, scene.why
 
 
 @pytest.mark.parametrize(
@@ -50,9 +75,9 @@ def test_counts_and_colours_belong_to_their_noun(
     "prompt",
     [
         "", "    ", "!!!", "xyzzy plugh", "an astronaut riding a horse", "a portrait of an old man",
-        "a fox in the snow", "a cozy kitchen with a table", "a crowd of people on the beach",
-        "close-up of a flower", "一个女孩在草地上", "骑马的武士", "城市夜景", "a quantum blockchain synergy meadow",
-        "😀" * 2000, "\u202e\u0000\u0007", "a violin beside a lake with a trombone and an accordion",
+        "a fox in the snow", "a crowd of people on the beach",
+        "close-up of a flower", "一个女孩在草地上", "骑马的武士", "a quantum blockchain synergy meadow",
+        "😀" * 2000, "\u202e\u0000\u0007", "a violin with a trombone, an accordion and a bassoon beside a lake",
     ],
 )  # fmt: skip
 def test_sets_a_card_rather_than_a_wrong_picture(prompt: str) -> None:
@@ -103,10 +128,10 @@ def test_what_is_known_but_not_drawn_is_reported(prompt: str, left_out: tuple[st
     "prompt",
     [
         "a bank by the river", "a bat flying over a meadow", "a crane standing in a lake", "a duck on a plate",
-        "a seal on the beach", "an orange on a table", "hot dog stand", "a butterfly knife in the grass",
+        "a seal on the beach", "hot dog stand", "a butterfly knife in the grass",
         "a tree house", "a duck house", "a cat on a roof", "a catfish in a river", "a forest fire", "a paper boat on a lake",
         "a cat statue in a park", "star wars in a desert", "sunflower oil bottle", "a chess rook castle move",
-        "热狗店", "牛仔在沙漠", "河马在河里", "虎皮猫", "羊肉店", "天鹅湖芭蕾", "雨伞", "海马在海里", "斑马线",
+        "热狗店", "牛仔在沙漠", "虎皮猫", "羊肉店", "天鹅湖芭蕾", "海马在海里", "斑马线",
     ],
 )  # fmt: skip
 def test_words_in_another_sense_get_a_card(prompt: str) -> None:

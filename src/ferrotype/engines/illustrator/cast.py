@@ -8,20 +8,28 @@ from ferrotype.engines.illustrator.drawing import Drawing, ellipse, group, strok
 from ferrotype.engines.illustrator.flora import COLOURS
 from ferrotype.engines.illustrator.ground import Ground
 from ferrotype.engines.illustrator.scene import Subject
-from ferrotype.engines.illustrator.sprites import place
+from ferrotype.engines.illustrator.sprites import has, place
 from ferrotype.engines.illustrator.trees import tree
+from ferrotype.engines.illustrator.words import concepts, table
 
-# height in units in the foreground
-ANIMALS = {
-    "cat": 27, "black-cat": 27, "dog": 28, "rabbit": 20, "cow": 26, "bicycle": 20, "ewe": 25, "pig": 22,
-    "goat": 22, "deer": 29, "rooster": 15, "elephant": 34, "camel": 32, "giraffe": 40, "zebra": 28,
-    "llama": 29, "flamingo": 24, "turtle": 11, "penguin": 18, "car": 21, "tractor": 24, "snowman": 24,
-    "duck": 13, "swan": 17,
-}  # fmt: skip
-BUILT = {"house": 24.0, "castle": 34.0, "lighthouse": 34.0, "windmill": 30.0, "tent": 15.0}
-TREES = {"tree": 30.0, "pine": 32.0, "cherry": 30.0, "palm": 30.0, "cactus": 18.0}
-ALOFT = {"balloon": 11.0, "hot-air-balloon": 19.0, "bird": 4.5, "butterfly": 3.6, "kite": 12.0}
-AFLOAT = {"sailboat": 20.0, "rowboat": 11.0, "duck": 8.0, "swan": 11.0}
+HIGH: dict[str, dict[str, float]] = table("props")["high"]
+
+
+def heights(size: str, *kinds: str) -> dict[str, float]:
+    """Return the height of each concept of some kinds, in units in the foreground."""
+    given = HIGH[size]
+    named = {concept: given.get("*", 0.0) for concept in concepts(*kinds)}
+    return {c: high for c, high in {**named, **given}.items() if high and c != "*"}
+
+
+BUILT = heights("building", "building")
+TREES = heights("tree")
+SMALL = heights("small", "food", "ware", "furniture") | {"basket": 12.0}
+# whatever stands in the foreground: animals, vehicles, and small things
+ANIMALS = SMALL | heights("thing", "thing") | heights("animal", "animal", "swimmer")
+ALOFT = heights("flying", "flying", "cosmic")
+AFLOAT = heights("floating", "vessel")
+DEEP = heights("swimming", "marine")
 
 
 def dyes(named: list[Subject], kind: str) -> list[str]:
@@ -70,11 +78,15 @@ def stand(
     symbol = figure(drawing, subject, dice)
     if symbol:
         drawing.put(use(symbol, x, foot, high / 10, 0, dice.random() < 0.5))
-        return
-    names = {"car": "automobile", "palm": "palm-tree"}
-    dye = figures.DYES.get(subject.colour or "")
-    name = names.get(subject.concept, subject.concept)
-    place(drawing, name, x, foot, high, dye, dice.random() < 0.5)
+    elif has(subject.concept):
+        place(drawing, subject.concept, x, foot, high, dye_of(subject), dice.random() < 0.5)
+    if subject.at == "in basket":
+        place(drawing, "basket", x, foot + high * 0.04, high * 0.62)
+
+
+def dye_of(subject: Subject) -> str | None:
+    """Return the colour that was asked for, as a dye."""
+    return figures.DYES.get(subject.colour or "")
 
 
 def ashore(drawing: Drawing, ground: Ground) -> None:
@@ -82,6 +94,8 @@ def ashore(drawing: Drawing, ground: Ground) -> None:
     h, w, u, dice = drawing.height, drawing.width, ground.u, drawing.dice("ashore")
     span = max(0.0, h - ground.shore) or (h - ground.horizon)
     placed: list[tuple[float, float, Subject, float]] = []
+    if drawing.scene.ground == "space":
+        return
     side = dice.choice((-1, 1))
     for subject in drawing.scene.subjects:
         name = subject.concept
@@ -104,7 +118,12 @@ def ashore(drawing: Drawing, ground: Ground) -> None:
                 for x in spread(dice, subject.count, low * w, high * w)
             ]
     placed += herd(drawing, ground, span)
+    spots = {subject.concept: x for _, x, subject, _ in placed}
     for deep, x, subject, size in sorted(placed, key=lambda p: p[0]):
+        anchor = subject.at.partition(" ")[2]
+        if anchor in spots and anchor != subject.concept and subject.count == 1:
+            aside = 0.0 if subject.at.startswith(("under", "before")) else size * 0.9
+            x = spots[anchor] + (aside if spots[anchor] < w / 2 else -aside)
         stand(drawing, subject, x, h - span + deep, size, dice)
 
 
@@ -119,37 +138,51 @@ def herd(
         if subject.concept in ANIMALS and not (subject.concept in AFLOAT and wet)
         for _ in range(subject.count)
     ]
-    if not each:
+    if not each or drawing.scene.ground in ("seabed", "space"):
         return []
     crowd = min(1.0, (2.4 / len(each)) ** 0.45)
     placed = []
+    street = drawing.scene.ground == "street"
     for k, x in enumerate(spread(dice, len(each), 0.12 * drawing.width, 0.88 * drawing.width)):
         size = ANIMALS[each[k].concept] * ground.u * (0.72 if each[k].small else 1.0) * crowd
-        placed.append((span * (0.62 + 0.14 * (k % 2)), x, each[k], size * (1 + 0.1 * (k % 2))))
+        deep = span * (0.62 + 0.14 * (k % 2))
+        if street and each[k].kind == "thing":
+            deep, size = span * (0.5 + 0.2 * (k % 2)), size * 0.95
+        elif street:
+            deep = span * (0.9 + 0.03 * (k % 2))
+        placed.append((deep, x, each[k], size * (1 + 0.1 * (k % 2))))
     return placed
 
 
 def aloft(drawing: Drawing, ground: Ground) -> None:
-    """Let balloons, kites and birds fly, clear of the horizon and of each other."""
-    w, u, dice = drawing.width, ground.u, drawing.dice("aloft")
-    for subject in drawing.scene.subjects:
-        size = ALOFT.get(subject.concept)
-        if size is None:
-            continue
-        count = subject.count if subject.concept != "bird" else max(subject.count, 4)
-        for k, x in enumerate(spread(dice, count, 0.1 * w, 0.9 * w)):
-            scale = size * u * dice.uniform(0.8, 1.15)
-            low = ground.horizon * (0.86 if subject.concept == "butterfly" else 0.62)
-            y = max(
-                scale * 0.75,
-                low * (0.3 + 0.36 * ((k * 2 + subject.count) % 3)) + dice.uniform(-2, 2) * u,
-            )
-            symbol = figure(drawing, subject, dice)
-            if symbol:
-                drawing.put(use(symbol, x, y, scale / 10, dice.uniform(-5, 5)))
-            else:
-                dye = figures.DYES.get(subject.colour or "")
-                place(drawing, subject.concept, x, y + scale / 2, scale, dye)
+    """Let what flies or swims hang in the open, clear of the horizon and of each other."""
+    w, u, dice, scene = drawing.width, ground.u, drawing.dice("aloft"), drawing.scene
+    sizes = DEEP | {"duck": 0.0} if scene.ground == "seabed" else ALOFT
+    each = [
+        subject
+        for subject in scene.subjects
+        if sizes.get(subject.concept)
+        for _ in range(max(subject.count, 4 if subject.concept in ("bird", "fish") else 1))
+    ]
+    order = [(k * 5 + 2) % len(each) if len(each) % 5 else k for k in range(len(each))]
+    crowd = min(1.0, (4 / max(1, len(each))) ** 0.4)
+    places = spread(dice, len(each), 0.08 * w, 0.92 * w) if each else []
+    for k, x in enumerate(places):
+        subject = each[order[k]]
+        scale = sizes[subject.concept] * u * dice.uniform(0.85, 1.12) * crowd
+        if len(each) == 1 and scene.ground in ("seabed", "space"):
+            scale *= 1.25
+        low = ground.horizon * (0.86 if subject.concept == "butterfly" else 0.62)
+        if scene.ground in ("seabed", "space"):
+            low = min(ground.horizon, drawing.height) * 0.86
+        y = low * (0.3 + 0.36 * ((k * 2 + len(each)) % 3)) + dice.uniform(-2, 2) * u
+        y = max(scale * 0.75, min(y, drawing.height - scale * 0.7))
+        symbol, dye = figure(drawing, subject, dice), dye_of(subject)
+        if symbol:
+            drawing.put(use(symbol, x, y, scale / 10, dice.uniform(-5, 5)))
+        else:
+            flip = scene.ground == "seabed" and dice.random() < 0.5
+            place(drawing, subject.concept, x, y + scale / 2, scale, dye, flip)
 
 
 def afloat(drawing: Drawing, ground: Ground) -> None:
@@ -158,7 +191,7 @@ def afloat(drawing: Drawing, ground: Ground) -> None:
     deep = min(drawing.height, ground.shore) - ground.horizon
     for subject in drawing.scene.subjects:
         size = AFLOAT.get(subject.concept)
-        if size is None or deep <= 0:
+        if size is None or deep <= 0 or drawing.scene.ground == "seabed":
             continue
         for k, x in enumerate(spread(dice, subject.count, 0.16 * w, 0.84 * w)):
             line = ground.horizon + deep * (
@@ -179,8 +212,7 @@ def float_one(
     if symbol:
         drawing.put(use(symbol, x, line, high / 10, 0, flip))
     else:
-        dye = figures.DYES.get(subject.colour or "")
-        place(drawing, subject.concept, x, line + high * 0.06, high, dye, flip)
+        place(drawing, subject.concept, x, line + high * 0.06, high, dye_of(subject), flip)
     thing = "".join(drawing.parts[start:])
     del drawing.parts[start:]
     mirror = group(

@@ -19,7 +19,13 @@ LAND = {
     "beach": {"": "#ecd5a4"},
     "desert": {"": "#e3b473"},
     "snowfield": {"": "#eff4f9"},
+    "street": {"": "#8d8a88"},
+    "seabed": {"": "#e3d3a4"},
+    "moonscape": {"": "#a9a6b0"},
+    "space": {"": "#101338"},
 }
+# where the horizon lies in such places, as a part of the height
+LEVEL = {"street": 0.62, "seabed": 0.8, "moonscape": 0.66, "space": 1.2}
 
 
 class Ground(Struct, frozen=True, kw_only=True):
@@ -37,6 +43,8 @@ def survey(drawing: Drawing) -> Ground:
     tall = min(1.0, max(0.0, (h / w - 1) / 2))
     horizon = h * (0.47 + 0.1 * tall + drawing.dice("horizon").uniform(-0.03, 0.03))
     wet = scene.water in ("lake", "sea", "water") or scene.ground == "beach"
+    if scene.ground in LEVEL:
+        horizon, wet = h * LEVEL[scene.ground], False
     part = {"lake": 0.52, "water": 0.52}.get(scene.water, 0.5 if scene.ground == "beach" else 1.2)
     kind = LAND[scene.ground]
     return Ground(

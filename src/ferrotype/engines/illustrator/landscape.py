@@ -4,7 +4,7 @@
 import random
 from collections.abc import Iterator
 
-from ferrotype.engines.illustrator import cast, sky
+from ferrotype.engines.illustrator import cast, places, sky
 from ferrotype.engines.illustrator.drawing import (
     Drawing,
     bands,
@@ -22,6 +22,8 @@ from ferrotype.engines.illustrator.ground import Ground, Line, bed, down, fold, 
 from ferrotype.engines.illustrator.light import dark, mix, pale
 from ferrotype.engines.illustrator.trees import tree, wood
 
+LAND_OPEN = ("meadow", "beach", "desert", "snowfield")
+
 
 def draw(drawing: Drawing) -> Iterator[None]:
     """Draw the scene from back to front, pausing after each layer."""
@@ -36,14 +38,15 @@ def draw(drawing: Drawing) -> Iterator[None]:
         water(drawing, ground, far, sun)
         yield
     cast.afloat(drawing, ground)
-    land(drawing, ground)
+    land(drawing, ground, far)
     yield
     cast.aloft(drawing, ground)
     if named(drawing):
         wildflowers(drawing, ground, range(0, round(front_line(drawing, ground))))
     cast.ashore(drawing, ground)
     yield
-    foreground(drawing, ground)
+    if drawing.scene.ground in LAND_OPEN:
+        foreground(drawing, ground)
     sky.weather(drawing)
     yield
 
@@ -51,6 +54,8 @@ def draw(drawing: Drawing) -> Iterator[None]:
 def ranges(drawing: Drawing, ground: Ground) -> None:
     """Raise what stands at the horizon: mountains, hills, a forest, or low far shores."""
     scene, dice, w, base = drawing.scene, drawing.dice("ranges"), drawing.width, ground.horizon + 1
+    if scene.ground in ("seabed", "space", "moonscape"):
+        return
     reach = min(base * 0.62, ground.u * 42)
     if scene.backdrop == "mountains":
         for k, (high, far) in enumerate(((0.98, 0.55), (0.7, 0.34))):
@@ -60,7 +65,13 @@ def ranges(drawing: Drawing, ground: Ground) -> None:
         drawing.put(
             bands(0, base - reach * 0.42, w, reach * 0.42, ((0.0, mist, 0.0), (1.0, mist, 0.6)))
         )
-    open_sea = scene.water == "sea" or scene.ground == "beach"
+    if scene.backdrop == "city":
+        places.skyline(drawing, ground)
+    if scene.ground == "street":
+        if scene.backdrop in ("", "city") and not scene.water:
+            places.terrace(drawing, ground)
+        return
+    open_sea = scene.backdrop == "city" or scene.water == "sea" or scene.ground == "beach"
     if not open_sea or scene.backdrop == "hills":
         dune = scene.ground == "desert"
         for high, far in ((0.26, 0.5), (0.15, 0.3)):
@@ -166,8 +177,17 @@ def water(drawing: Drawing, ground: Ground, far: str, sun: float) -> None:
     drawing.put(bands(0, y, w, (low - y) * 0.22, haze))
 
 
-def land(drawing: Drawing, ground: Ground) -> None:
+PLAINS = {"seabed": places.seabed, "moonscape": places.craters}
+
+
+def land(drawing: Drawing, ground: Ground, far: str) -> None:
     """Lay the near land in folds, each nearer one deeper in colour; a river where one is asked."""
+    if drawing.scene.ground == "street":
+        places.road(drawing, ground, far)
+        return
+    if plain := PLAINS.get(drawing.scene.ground):
+        plain(drawing, ground)
+        return
     w, h, dice, ink = drawing.width, drawing.height, drawing.dice("land"), drawing.ink
     if ground.shore > h:
         return
@@ -180,7 +200,7 @@ def land(drawing: Drawing, ground: Ground) -> None:
     )
     if not shore:
         drawing.put(rect(0, top - 1, w, span * 0.2, ink(ground.land, steps[0][2])))
-    for k, (at, high, far) in enumerate(steps):
+    for k, (at, high, haze) in enumerate(steps):
         line = fold(dice, w, top + span * at, span * high, 0.7 + 0.25 * k)
         tone = dark(ground.land, 0.03 * k)
         if k == 0 and shore:
@@ -193,11 +213,11 @@ def land(drawing: Drawing, ground: Ground) -> None:
             shown = (
                 mix(lip, tone, min(1, n / 4)) if n < 4 else mix(tone, dark(tone, 0.2), (n - 4) / 10)
             )
-            drawing.put(path(down(lower, h + 2), ink(shown, far * (1 - part))))
+            drawing.put(path(down(lower, h + 2), ink(shown, haze * (1 - part))))
         if k == len(steps) - 1 and drawing.scene.water == "river":
             river(drawing, ground, top + span * 0.03)
         if k < len(steps) - 1:
-            copse(drawing, ground, line, far, dice)
+            copse(drawing, ground, line, haze, dice)
 
 
 def river(drawing: Drawing, ground: Ground, top: float) -> None:

@@ -1,6 +1,6 @@
 """The light of a scene: how each colour looks at this time of day and in this weather."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ferrotype.engines.illustrator.scene import Scene
 
@@ -105,6 +105,8 @@ OVERCAST = {"rain": 0.62, "snow": 0.5, "cloudy": 0.5, "storm": 0.85, "fog": 0.55
 def light_of(scene: Scene) -> Light:
     """Choose the light of a scene from its time of day and its weather."""
     clear = LIGHTS[scene.time]
+    if scene.ground in ("space", "moonscape", "seabed"):  # lit by a near sun, or from above
+        return structs.replace(clear, ambient=(0.92, 0.97, 1.0), lamps=0.0)
     veil = OVERCAST.get(scene.weather, 0.0)
     if not veil:
         return clear

@@ -1,173 +1,39 @@
 """Reads a prompt, English or Chinese, into a scene: what to draw, and which words to leave out."""
 
 import re
-import tomllib
-import unicodedata
-from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
 
-from msgspec import Struct
+from msgspec import structs
 
 from ferrotype.engines.illustrator.scene import Scene, Subject
+from ferrotype.engines.illustrator.words import (
+    NOUNS,
+    PLACES,
+    SETTINGS,
+    SUBJECTS,
+    Hit,
+    concepts,
+    hits,
+    singular,
+    table,
+    vocabulary,
+)
 
-LONGEST = 2000  # characters of a prompt that are read
-SUBJECTS = ("animal", "swimmer", "vessel", "flying", "building", "thing", "plant")
-PLACES = ("ground", "backdrop", "water")
-NOUNS = (*SUBJECTS, *PLACES, "trade", "decor", "time", "weather", "season")
 FITTINGS = ("door", "awning")  # parts of a shop that may have a colour of their own
 PETS = ("cat", "black-cat", "dog", "rabbit", "bicycle")  # what may wait before a shop
-INSIDE = ("on", "in", "inside", "under", "at", "aboard")
 # colours that need not be said of such things: they are drawn so
 NATURAL = {
     ("ground", "green"), ("ground", "white"), ("backdrop", "green"), ("backdrop", "white"),
     ("water", "blue"), ("decor", "blue"), ("decor", "white"), ("decor", "brown"),
+    ("vessel_of", "brown"), ("table", "brown"), ("table", "white"), ("room", "white"),
 }  # fmt: skip
 SMALL = {"kitten": "cat", "puppy": "dog"}
-FIELD_STYLES = {"<watercolor>": "watercolour", "<flat illustration>": "flat", "<auto>": ""}
-TOKEN = re.compile(r"[a-z0-9]+(?:['’-][a-z0-9]+)*|[\u4e00-\u9fff]+|[,.;，。；、!?！？\n]")
+PIECES = {"bedroom": "bed", "office": "desk", "table": "table"}  # what a room's word stands for
+PARTS = ("window", "sign", "pot", "ivy", "brick", *FITTINGS)  # of a house: no landscape shows them
+FIELD_STYLES = {
+    "<auto>": "", "<watercolor>": "watercolour", "<flat illustration>": "flat",
+    "<oil painting>": "oil", "<sketch>": "pencil", "<chinese painting>": "ink", "<anime>": "anime",
+}  # fmt: skip
 QUOTED = re.compile(r"[\"“「『]([^\"”」』\n]{1,24})[\"”」』]")
-LOOSE = re.compile(r"(?!.*fish$).{3,}(ly|ed|ing|ful|ous|ive|ish|est|less|able|ible|esque)$")
-
-
-class Hit(Struct, frozen=True):
-    """One word of the prompt: its kind and concept ("unknown" where we have none)."""
-
-    kind: str
-    concept: str
-    text: str
-
-
-class Vocabulary(Struct, frozen=True):
-    """Every word we know, and those we may pass over; `reach` is the longest Chinese word."""
-
-    words: dict[str, tuple[str, str]]
-    passed: frozenset[str]
-    reach: int
-
-
-@cache
-def vocabulary() -> Vocabulary:
-    """Load the vocabulary from its file."""
-    source = files("ferrotype.engines.illustrator") / "words.toml"
-    tables = tomllib.loads(source.read_text(encoding="utf-8"))
-    passed = frozenset(" ".join(tables.pop("ignore").values()).split())
-    words = {
-        word: (kind, concept)
-        for kind, concepts in tables.items()
-        for concept, spellings in concepts.items()
-        for word in spellings
-    }
-    reach = max(len(w) for w in (*words, *passed) if w[0] > "\u4dff")
-    return Vocabulary(words=words, passed=passed, reach=reach)
-
-
-def singular(word: str) -> Iterator[str]:
-    """Yield a word and what it may be the plural of."""
-    yield word
-    for ending, stem in (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""), ("'s", "")):
-        if word.endswith(ending) and len(word) > len(ending) + 1:
-            yield word[: -len(ending)] + stem
-
-
-def english(words: list[str]) -> Iterator[Hit]:
-    """Yield the hits of a run of English words, the longest phrase first.
-
-    A known noun right before a strange one is half of a compound ("butterfly knife"): unknown.
-    """
-    held: Hit | None = None
-    for hit in (*phrases(words), None):
-        if held and hit and held.kind in NOUNS and held.kind != "decor":
-            strange = hit.kind == "unknown" and hit.concept != "loose"
-            half = held.kind in SUBJECTS and hit.kind in (*SUBJECTS, "trade")
-            if strange:
-                held = Hit("unknown", hit.concept, f"{held.text} {hit.text}")
-                continue
-            if half and not held.kind == hit.kind == "plant":
-                held = Hit("unknown", "noun", held.text)
-        if held:
-            yield held
-        held = hit
-
-
-def phrases(words: list[str]) -> Iterator[Hit | None]:
-    """Yield a hit for each known phrase or strange word, None for each word passed over."""
-    known, at = vocabulary(), 0
-    while at < len(words):
-        for size in (4, 3, 2, 1):
-            phrase = words[at : at + size]
-            head = " ".join(phrase[:-1])
-            forms = (f"{head} {last}".strip() for last in singular(phrase[-1]))
-            found = next((known.words[form] for form in forms if form in known.words), None)
-            if found and len(phrase) == size:
-                yield Hit(*found, " ".join(phrase))
-                break
-        else:
-            word = words[at]
-            if word in known.passed or word.rstrip("s") in known.passed:
-                yield None
-            elif LOOSE.match(word):
-                yield Hit("unknown", "loose", word)
-            else:
-                where = any(before in INSIDE for before in words[max(0, at - 3) : at])
-                yield Hit("unknown", "spot" if where else "noun", word)
-        at += size
-
-
-def chinese(run: str) -> Iterator[Hit]:
-    """Yield the hits of a run of Hanzi, the longest word first.
-
-    A single character beside a strange one is half of a word that we do not know.
-    """
-    known = vocabulary()
-    parts = list(split(run, known))
-    sure = [word in known.words or word in known.passed for word in parts]
-    strange = ""
-    for k, word in enumerate(parts):
-        beside = (k > 0 and not sure[k - 1]) or (k + 1 < len(parts) and not sure[k + 1])
-        if not sure[k] or (beside and len(word) == 1 and known.words.get(word, "?")[0] in NOUNS):
-            strange += word
-            continue
-        if strange:
-            yield Hit("unknown", "loose" if word in "的地着" else "noun", strange)
-            strange = ""
-        if word == "的":
-            yield Hit("of", "", word)
-        elif word in known.words:
-            yield Hit(*known.words[word], word)
-    if strange:
-        yield Hit("unknown", "noun", strange)
-
-
-def split(run: str, known: Vocabulary) -> Iterator[str]:
-    """Split a run of Hanzi into known words, the longest first, and single strange characters."""
-    at = 0
-    while at < len(run):
-        for size in range(min(known.reach, len(run) - at), 0, -1):
-            word = run[at : at + size]
-            if word in known.words or word in known.passed:
-                break
-        yield word
-        at += size
-
-
-def hits(text: str) -> list[Hit]:
-    """Read a text into hits, in its order. A mark of punctuation is a hit of kind "stop"."""
-    marked = unicodedata.normalize("NFKD", text[:LONGEST]).lower()
-    plain = "".join(c for c in marked if not unicodedata.combining(c))
-    found: list[Hit] = []
-    run: list[str] = []
-    for token in (*TOKEN.findall(plain), "."):
-        if token[0].isascii() and token[0].isalnum():
-            run.append(token)
-            continue
-        found.extend(english(run))
-        run = []
-        if token[0] > "\u4dff" and token[0] < "\ua000":
-            found.extend(chinese(token))
-        else:
-            found.append(Hit("stop", "", token))
-    return found
 
 
 class Reading:
@@ -185,13 +51,23 @@ class Reading:
         self.tone: str | None = None
         self.count, self.colour, self.tint = 0, None, ""  # type: int, str | None, str
         self.negated = 0  # 1: a negation waits for its noun; 2: it has had one
+        self.anchor = self.ahead = self.pending = self.near = ""  # for "on the sofa", 沙发上
+        self.placed = self.playing = False
 
     def take(self, hit: Hit) -> None:
         """Take in the next hit."""
-        if hit.kind in ("stop", "of"):
+        if hit.kind in ("stop", "relation", "close") and self.tint == "orange" and not self.negated:
+            self.colour, self.tint = None, ""  # the fruit, since no noun came
+            self.place(Hit("food", "tangerine", "orange"))
+            self.known.append("orange")
+        if hit.kind in ("relation", "at", "play", "close"):
+            self.relate(hit)
+        elif hit.kind in ("stop", "of"):
             self.negated = 0 if hit.kind == "stop" or self.negated == 2 else self.negated
             if hit.kind == "stop":
                 self.spend(False)
+                self.ahead = self.anchor = ""
+                self.placed = self.playing = False
         elif hit.kind == "negation":
             self.negated = 1
         elif self.negated and (self.negated == 1 or hit.kind in (*SUBJECTS, "decor")):
@@ -211,6 +87,33 @@ class Reading:
             self.known.append(hit.text)
             self.texts.setdefault(hit.concept, hit.text)
             self.place(hit)
+
+    def relate(self, hit: Hit) -> None:
+        """Note a word that puts one thing on, in or beside another.
+
+        In English the place follows the word ("on the sofa"); in Chinese it stands before it, and
+        what is there stands before 在 (猫在沙发上) or comes after (沙发上的猫).
+        """
+        if hit.kind == "close":
+            self.picked["close"] = hit.text
+        elif hit.kind == "play":
+            self.playing = True
+        elif hit.kind == "at":
+            self.placed = bool(self.subjects)
+            self.near = self.subjects[-1].concept if self.subjects else ""
+        elif hit.text[0].isascii():
+            self.ahead = hit.concept
+            self.near = self.subjects[-1].concept if self.subjects else ""
+        elif self.anchor and self.placed:
+            self.put(self.near, f"{hit.concept} {self.anchor}")
+        elif self.anchor:
+            self.pending = f"{hit.concept} {self.anchor}"
+
+    def put(self, concept: str, at: str) -> None:
+        """Give a subject its place beside another thing, unless it has one."""
+        for k, subject in enumerate(self.subjects):
+            if subject.concept == concept and not subject.at and at.split()[1] != concept:
+                self.subjects[k] = structs.replace(subject, at=at)
 
     def spend(self, shown: bool) -> None:
         """Be done with the count and colour that wait: the colour is shown, or left out."""
@@ -233,8 +136,14 @@ class Reading:
         """Note a word that we can draw, with the count and colour that wait for it."""
         if hit.kind in NOUNS:
             self.nouns += 1
-        if hit.kind in (*SUBJECTS, *PLACES, "trade", "decor"):
+        if hit.kind in (*SUBJECTS, *PLACES, *SETTINGS, "trade", "decor"):
             self.first = self.first or hit.kind
+            self.anchor = PIECES.get(hit.concept, hit.concept)
+            if self.ahead and self.near:
+                self.put(self.near, f"{self.ahead} {self.anchor}")
+            self.ahead = ""
+        if self.playing and hit.kind == "ware":
+            self.barred = self.barred or f"playing {hit.text}"
         if hit.kind in SUBJECTS or hit.concept in FITTINGS:
             self.subject(hit)
             return
@@ -242,50 +151,119 @@ class Reading:
             self.picked["trade"], self.tone = hit.concept, self.colour
             self.picked["trade word"] = hit.text
             self.spend(True)
+        elif hit.kind == "backing":
+            self.picked["backing"] = self.colour or "white"
+            self.spend(True)
+        elif hit.kind == "ground" and self.picked.get("ground") == "street":
+            self.picked["ground"] = hit.concept
         elif hit.kind != "decor" and not (hit.kind == "time" and hit.concept == "day"):
             self.picked.setdefault(hit.kind, hit.concept)
-        if hit.kind in (*PLACES, "trade", "decor"):
+        if hit.kind in (*PLACES, *SETTINGS, "trade", "decor"):
             self.spend((hit.kind, self.colour) in NATURAL)
 
     def subject(self, hit: Hit) -> None:
         """Add a subject, once; more of them only add to their number where it was said."""
         concept = SMALL.get(hit.concept, hit.concept)
-        count = self.count or (3 if hit.text.endswith("s") and hit.kind != "plant" else 1)
+        count = self.count or (3 if plural(hit) else 1)
         if all(s.concept != concept for s in self.subjects):
             small, colour = hit.concept in SMALL, self.colour
-            self.subjects.append(Subject(concept=concept, count=count, colour=colour, small=small))
+            self.subjects.append(
+                Subject(
+                    concept=concept, count=count, colour=colour, small=small, kind=hit.kind,
+                    at=self.pending,
+                )
+            )  # fmt: skip
+            self.pending = ""
             self.texts.setdefault(concept, hit.text)
             self.spend(True)
         else:
             self.spend(False)
 
-    def left_out(self, shop: bool) -> list[str]:
+    def left_out(self, template: str) -> list[str]:
         """Return the words that this template does not show although we know them."""
-        picked = [self.picked[kind] for kind in PLACES if shop and kind in self.picked]
-        if shop:
+        picked = [] if template == "landscape" else [
+            self.picked[kind] for kind in PLACES if self.picked.get(kind, "street") != "street"
+        ]  # fmt: skip
+        if template == "shop":
             shown: tuple[str, ...] = (*FITTINGS, *PETS)
             if self.picked["trade"] == "flower":
                 shown += ("flower", "rose", "tulip", "daisy", "sunflower", "lavender", "poppy")
             picked += [s.concept for s in self.subjects if s.concept not in shown]
         else:
-            picked += [c for c in ("window", "sign", "street", "pot", "ivy", "brick", *FITTINGS)]
+            picked += PARTS if template != "room" else PARTS[1:]
         return [self.texts[concept] for concept in picked if concept in self.texts]
+
+    def template(self) -> str:
+        """Choose what kind of picture shows this best."""
+        kinds, picked = {s.kind for s in self.subjects}, self.picked
+        outside = any(kind in picked for kind in (*PLACES, "show"))
+        if "emblem" in picked.get("studio", "") and (kinds or "trade" in picked):
+            return "studio"
+        if "trade" in picked:
+            return "shop"
+        if "room" in picked:
+            return "room"
+        if "backing" in picked and kinds and not outside:
+            return "studio"
+        if "table" in picked:
+            return "room" if "animal" in kinds else "table"
+        if kinds and "studio" in picked and not outside:
+            return "studio"
+        if outside:
+            return "landscape"
+        if "furniture" in kinds:
+            return "room"
+        if "vessel_of" in picked and not kinds - {"food", "ware", "plant"}:
+            return "table"
+        if kinds and not kinds - {"food", "ware"}:
+            return "table" if "food" in kinds else "studio"
+        pets = {s.concept for s in self.subjects if s.kind == "animal"}
+        return "room" if "ware" in kinds and pets and pets < {*PETS, "poodle"} else "landscape"
+
+
+def plural(hit: Hit) -> bool:
+    """Say whether a noun stands in the plural: several of it, but how many was not said."""
+    singles = list(singular(hit.text))[1:] if hit.kind not in ("plant", "ware") else []
+    return any(single in vocabulary().words for single in singles)
 
 
 def reason(reading: Reading) -> str:
     """Say why this prompt gets a card, or "" when a picture can be drawn."""
+    template = reading.template()
     if reading.barred:
         return f"cannot draw {reading.barred}"
-    if not any(kind in reading.picked for kind in (*PLACES, "trade")) and not reading.subjects:
+    placed = any(kind in reading.picked for kind in (*PLACES, "room", "table", "show", "trade"))
+    if not placed and not reading.subjects:
         return (
             "nothing to draw was understood" if not reading.nouns else "too little was understood"
         )
+    if "close" in reading.picked and template not in ("table", "studio"):
+        return f"cannot draw a {reading.picked['close']} of this"
+    for subject in reading.subjects:
+        if why := absurd(subject, template, reading):
+            return why
     if reading.first == "unknown" and "trade" not in reading.picked:
         return f"does not know {reading.unknown[0]}"
-    if reading.lost and not any(kind in reading.picked for kind in (*PLACES, "trade")):
+    if reading.lost and not placed:
         return f"does not know {reading.lost}"
     if reading.strange > reading.nouns:
         return "fewer than half of the nouns are known"
+    return ""
+
+
+def absurd(subject: Subject, template: str, reading: Reading) -> str:
+    """Say what would look absurd about a subject where this prompt puts it, or ""."""
+    way, _, anchor = subject.at.partition(" ")
+    carriers = concepts("animal", "vessel", "thing", "building", "flying", "ware", "cosmic")
+    if subject.kind == "animal" and way in ("on", "in") and anchor in carriers - {"tent"}:
+        return f"cannot draw a {subject.concept} {way} a {anchor}"
+    ashore = reading.picked.get("ground", "seabed") != "seabed" and "water" not in reading.picked
+    if subject.kind == "marine" and (template == "room" or (template == "landscape" and ashore)):
+        return f"cannot draw a {subject.concept} there"
+    if template in ("room", "table") and subject.kind in ("vessel", "thing", "building", "cosmic"):
+        return f"cannot draw a {subject.concept} indoors"
+    if template == "table" and subject.kind == "animal":
+        return f"cannot draw a {subject.concept} on a table"
     return ""
 
 
@@ -301,6 +279,48 @@ def sign_of(prompt: str, trade: str, word: str, zh: bool) -> str:
     )
 
 
+HOMES = {one: place for place, all_ in table("props")["home"].items() for one in all_}
+
+
+def ground_of(reading: Reading, template: str) -> str:
+    """Return what a scene stands on: as said, else where its first subject lives."""
+    picked, subjects = reading.picked, reading.subjects
+    kinds = {s.kind for s in subjects}
+    if picked.get("ground"):
+        if picked["ground"] == "meadow" and "marine" in kinds:
+            return "seabed"
+        return picked["ground"]
+    deep = any(s.kind == "marine" and s.concept not in ("whale", "dolphin") for s in subjects)
+    if deep and "water" in picked:
+        return "seabed"
+    if not any(kind in picked for kind in PLACES) and template == "landscape":
+        for subject in subjects:
+            if home := HOMES.get(subject.concept):
+                return str(home)
+    snowy = picked.get("season") == "winter"
+    built = picked.get("backdrop") == "city" and any(s.kind == "thing" for s in subjects)
+    return "snowfield" if snowy and not built else "street" if built else "meadow"
+
+
+def outdoors(reading: Reading, ground: str) -> dict[str, str]:
+    """Return a scene's ground, backdrop, water, hour, weather and season, which go together."""
+    picked = reading.picked
+    floats = any(s.kind == "vessel" for s in reading.subjects) and ground != "beach"
+    weather = picked.get("weather", "clear")
+    backdrop = picked.get("backdrop", "city" if picked.get("show") == "fireworks" else "")
+    skyline = backdrop == "city" and ground == "meadow"
+    snowy = ground == "snowfield" or picked.get("season") == "winter"
+    dark = ground in ("space", "moonscape") or ("show" in picked and picked["show"] != "rainbow")
+    return {
+        "ground": ground,
+        "backdrop": backdrop,
+        "water": "lake" if skyline else picked.get("water", "lake" if floats else ""),
+        "time": picked.get("time", "night" if dark else "day"),
+        "weather": "snow" if picked.get("trade") and snowy and weather == "clear" else weather,
+        "season": "winter" if snowy else picked.get("season", "summer"),
+    }
+
+
 def read(prompt: str, negative: str = "", style: str = "") -> Scene:
     """Read a prompt, its negative prompt and the request's style field into a scene."""
     found = hits(prompt)
@@ -310,33 +330,32 @@ def read(prompt: str, negative: str = "", style: str = "") -> Scene:
     absent = frozenset(
         reading.absent | {h.concept for h in hits(negative) if h.kind not in ("unknown", "stop")}
     )
-    zh = any("\u4e00" <= c <= "\u9fff" for c in prompt)
-    picked = {k: v for k, v in reading.picked.items() if v not in absent or k == "trade"}
-    why = reason(reading)
+    reading.picked = {k: v for k, v in reading.picked.items() if v not in absent or k == "trade"}
+    reading.subjects = [s for s in reading.subjects if s.concept not in absent]
+    picked, why = reading.picked, reason(reading)
+    template = "card" if why else reading.template()
+    ground = ground_of(reading, template)
     trade = picked.get("trade", "")
-    asked = FIELD_STYLES.get(style, "") or picked.get("style", "flat")
+    zh = any("\u4e00" <= c <= "\u9fff" for c in prompt)
     unknown = reading.unknown + ([style] if style and style not in FIELD_STYLES else [])
-    unknown += [] if why else reading.left_out(bool(trade))
-    afloat = any(s.concept in ("sailboat", "rowboat") for s in reading.subjects)
-    weather = picked.get("weather", "clear")
-    snowy = picked.get("ground") == "snowfield" or picked.get("season") == "winter"
+    unknown += [] if why else reading.left_out(template)
     return Scene(
         prompt=prompt,
-        template="card" if why else "shop" if trade else "landscape",
-        ground=picked.get("ground", "snowfield" if snowy else "meadow"),
-        backdrop=picked.get("backdrop", ""),
-        water=picked.get("water", "lake" if afloat and picked.get("ground") != "beach" else ""),
-        time=picked.get("time", "day"),
-        weather="snow" if trade and snowy and weather == "clear" else weather,
-        season="winter" if snowy else picked.get("season", "summer"),
-        style=asked,
+        template=template,
+        **outdoors(reading, ground),
+        style=FIELD_STYLES.get(style, "") or picked.get("style", "flat"),
         trade="" if trade == "any" else trade,
-        sign=sign_of(prompt, trade, reading.picked.get("trade word", ""), zh),
+        sign=sign_of(prompt, trade, picked.get("trade word", ""), zh),
         tone=reading.tone,
         absent=absent,
-        subjects=tuple(s for s in reading.subjects if s.concept not in absent),
+        subjects=tuple(reading.subjects),
         known=tuple(word for word in dict.fromkeys(reading.known) if word not in unknown),
         unknown=tuple(dict.fromkeys(unknown)),
         chinese=zh,
         why=why,
+        room=picked.get("room", ""),
+        show=picked.get("show", ""),
+        backing=picked.get("backing", ""),
+        vessel=picked.get("vessel_of", ""),
+        emblem=picked.get("studio") == "emblem",
     )

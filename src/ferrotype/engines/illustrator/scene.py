@@ -6,20 +6,26 @@ from msgspec import Struct
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """Something to draw: its concept, how many, and the colour's name if one was asked for."""
+    """Something to draw: its concept, how many, and the colour's name if one was asked for.
+
+    `kind` is the vocabulary's; `at` says where it is, as "on sofa".
+    """
 
     concept: str
     count: int = 1
     colour: str | None = None
     small: bool = False
+    kind: str = ""
+    at: str = ""
 
 
 class Scene(Struct, frozen=True, kw_only=True):
-    """One picture to draw. `template` is "shop", "landscape" or "card".
+    """One picture to draw. `template` is "shop", "landscape", "room", "table", "studio" or "card".
 
     `ground` and `backdrop` are what a landscape stands on and before; `trade` is what a shop
     sells; `sign` the words on it; `known` and `unknown` list the prompt's words; `why` says why
-    a card was set instead of a picture.
+    a card was set instead of a picture. `show` is what plays in the sky, `vessel` what things lie
+    in, `backing` the colour behind a single thing, `emblem` whether that is a badge.
     """
 
     prompt: str
@@ -40,6 +46,11 @@ class Scene(Struct, frozen=True, kw_only=True):
     unknown: tuple[str, ...] = ()
     chinese: bool = False
     why: str = ""
+    room: str = ""
+    show: str = ""
+    backing: str = ""
+    vessel: str = ""
+    emblem: bool = False
 
     def colour_of(self, concept: str) -> str | None:
         """Return the name of the colour that was asked for this subject."""

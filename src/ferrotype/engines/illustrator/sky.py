@@ -2,6 +2,7 @@
 
 import random
 
+from ferrotype.engines.illustrator import places, spectacles
 from ferrotype.engines.illustrator.drawing import (
     Drawing,
     bands,
@@ -17,6 +18,10 @@ from ferrotype.engines.illustrator.light import mix
 def heaven(drawing: Drawing, horizon: float) -> tuple[float, float]:
     """Paint the sky down to the horizon; return where the sun or moon stands."""
     scene, dice = drawing.scene, drawing.dice("sky")
+    if scene.ground == "seabed":
+        return places.abyss(drawing, horizon)
+    if scene.ground in ("space", "moonscape"):
+        return places.cosmos(drawing, horizon)
     w = drawing.width
     drawing.wash(0, horizon + 2, stops(*drawing.ink.sky))
     side = dice.choice((0.24, 0.3, 0.7, 0.76))
@@ -28,7 +33,9 @@ def heaven(drawing: Drawing, horizon: float) -> tuple[float, float]:
         stars(drawing, horizon, dice)
     if scene.weather in ("clear", "snow", "wind"):
         luminary(drawing, x, y, min(w, horizon * 1.6))
-    clouds(drawing, horizon, (x, y), dice)
+    if scene.show not in ("aurora", "milkyway"):
+        clouds(drawing, horizon, (x, y), dice)
+    spectacles.spectacle(drawing, horizon)
     return x, y
 
 

@@ -12,16 +12,29 @@ from PIL import Image
 
 from ferrotype.engines.illustrator.drawing import Drawing
 from ferrotype.engines.illustrator.light import mix
+from ferrotype.engines.illustrator.words import table
 
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}\b|#[0-9A-Fa-f]{3}\b")
 
 
 @cache
 def pack() -> dict[str, str]:
-    """Return the pack: SVG bodies in a 32 by 32 box, by name."""
+    """Return the pack and our own shapes: SVG bodies in a 32 by 32 box, by name."""
     raw = (files("ferrotype.engines.illustrator") / "pack" / "art.json.xz").read_bytes()
-    art: dict[str, str] = json.loads(lzma.decompress(raw))
-    return art
+    art: dict[str, str] = json.loads(lzma.decompress(raw)) | table("shapes")
+    return art | {name: art[picture] for name, picture in table("props")["art"].items()}
+
+
+def has(name: str) -> bool:
+    """Say whether the pack shows this."""
+    return name in pack()
+
+
+@cache
+def tints() -> dict[str, str]:
+    """Return the dyes of what shares its picture with another thing."""
+    tints: dict[str, str] = table("props")["tint"]
+    return tints
 
 
 @cache
@@ -46,13 +59,13 @@ def sprite(drawing: Drawing, name: str, dye: str | None = None, depth: float = 0
 
 @cache
 def sole(name: str) -> float:
-    """Return where a picture's feet end, in its 32 by 32 box."""
-    frame = 'xmlns="http://www.w3.org/2000/svg" width="128" height="128" viewBox="0 0 32 32"'
+    """Return where a picture's feet end, in its 32 by 32 box, beside which furniture may reach."""
+    frame = 'xmlns="http://www.w3.org/2000/svg" width="384" height="384" viewBox="-32 -32 96 96"'
     svg = f"<svg {frame}>{plain(name)}</svg>"
     png = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True)
     with Image.open(io.BytesIO(png), formats=("PNG",)) as shown:
         box = shown.getchannel("A").point([255 * (v > 127) for v in range(256)]).getbbox()
-    return box[3] / 4 if box else 32.0
+    return box[3] / 4 - 32 if box else 32.0
 
 
 def ware(
@@ -79,7 +92,7 @@ def place(
     flip: bool = False,
 ) -> None:
     """Stand a picture with its feet at `foot`, its middle at x, `high` pixels high."""
-    symbol, scale = sprite(drawing, name, dye), high / 30
+    symbol, scale = sprite(drawing, name, dye or tints().get(name)), high / 30
     sx = -scale if flip else scale
     move = (
         f"translate({x - 16 * sx:.1f} {foot - sole(name) * scale:.1f}) scale({sx:.3f} {scale:.3f})"

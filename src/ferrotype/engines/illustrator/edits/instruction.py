@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from ferrotype.engines.illustrator.reader import LONGEST, SUBJECTS, vocabulary
 from ferrotype.engines.illustrator.scene import Subject
+from ferrotype.engines.illustrator.words import LONGEST, SUBJECTS, vocabulary
 
 KINDS = ("look", "material", "light", "weather", "season", "region", "verb", "layout")
 OWN = ("time", "weather", "season", "colour", "count", *SUBJECTS)
