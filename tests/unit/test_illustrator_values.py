@@ -26,11 +26,11 @@ from test_catalogue_limits import CATALOGUE, EACH, Hand, ask
 from ferrotype.catalogue import Model
 from ferrotype.catalogue.fields import Choice, Integer
 from ferrotype.catalogue.grammar import Field
-from ferrotype.catalogue.plan import Order
 from ferrotype.catalogue.size import Size
 from ferrotype.engines.illustrator.engine import Illustrator
 from ferrotype.media import File, Output
 from ferrotype.ports.engine import Job
+from ferrotype.task import Order
 
 Case = tuple[str, str, tuple[tuple[str, Any], ...]]  # model, route, parameters
 SHAPING = ("size", "resolution", "ratio", "duration", "fps", "style", "audio", "function")
