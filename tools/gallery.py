@@ -33,9 +33,9 @@ FRAMES = 4
 KINDS = {"still": "text-to-image", "edit": "image-edit", "film": "text-to-video"}
 HEAD = """# Gallery
 
-What the illustrator, the engine that comes with Ferrotype, makes of prompts it has not been tuned
-for one by one. No model draws these: it reads the words it knows and draws them as shapes. A prompt
-that it understands too little of, or that it would draw absurdly, becomes a card.
+What the illustrator, the engine that comes with Ferrotype, makes of prompts. No model draws these:
+it reads the words it knows and draws them as shapes. A prompt that it understands too little of, or
+that it would draw absurdly, becomes a card.
 
 `python -m tools.gallery` drew this page from `tools/gallery.toml`. Under each picture: the prompt,
 the size asked for, the seed, and the seconds of processor time that it took, file included.

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import dashscope
 import pytest
 from dashscope.aigc.image_synthesis import ImageSynthesis
-from dashscope.common.error import InvalidTask, UploadFileException
+from dashscope.common.error import InvalidTask
 from dashscope.models import Models
 
 from ferrotype.testing import Server
@@ -85,13 +84,6 @@ def test_an_oss_address_is_refused_at_create() -> None:
     answer = ImageSynthesis.async_call(model="wanx-v1", prompt="a cat", ref_img="oss://a/b.png")
 
     assert (answer.status_code, answer.code) == (HTTPStatus.BAD_REQUEST, "InvalidURL")
-
-
-def test_a_local_file_cannot_be_uploaded_yet(tmp_path: Path) -> None:
-    file = tmp_path / "ref.png"
-    file.write_bytes(b"")
-    with pytest.raises(UploadFileException, match="code: NotFound"):
-        ImageSynthesis.call(model="wanx-v1", prompt="a cat", ref_img=file.as_uri())
 
 
 def test_a_moderated_prompt_fails_at_the_task(served: Server) -> None:
