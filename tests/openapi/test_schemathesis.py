@@ -49,9 +49,10 @@ def test_no_request_breaks_the_service_or_its_description(echo: Server, tmp_path
 
 def test_tasks_are_made_asked_for_and_canceled_in_any_order(echo: Server, tmp_path: Path) -> None:
     before = tasks(echo)
-    said = run(echo, tmp_path, "--phases", "stateful", "--max-examples", "10")
+    tasks_alone = ("--include-path-regex", "^/api/v1/(services|tasks)")
+    said = run(echo, tmp_path, "--phases", "stateful", "--max-examples", "20", *tasks_alone)
     found = re.search(r"API Links:\s+(\d+) covered", said)
-    assert found and int(found[1]) >= 5
+    assert found and int(found[1]) >= 2
     assert tasks(echo) > before, "creates that led to queries and cancels"
 
 

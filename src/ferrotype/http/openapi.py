@@ -49,7 +49,7 @@ def _create(route: str, models: Sequence[Model], schemas: dict[str, Schema]) -> 
         answers += [_ref("schemas", "Answer"), _ref("schemas", "Task")]
     content: dict[str, Any] = {"application/json": {"schema": {"anyOf": answers}}}
     if talks:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {}
     success: dict[str, Any] = {
         "description": _answer(modes),
         "headers": {
