@@ -2,6 +2,7 @@
 
 import pytest
 
+from ferrotype.ledgers.guards import guard_of
 from ferrotype.ledgers.sqlite import moves
 from ferrotype.task import FINAL, RULES, Move, Rule, Status, Who
 
@@ -40,12 +41,12 @@ def test_every_status_can_be_left_or_is_final() -> None:
     ],
 )
 def test_guards_come_from_the_rules(rule: Rule, guard: str) -> None:
-    assert moves.guard_of(rule) == guard
+    assert guard_of(rule) == guard
 
 
 def test_every_guard_is_in_its_statement() -> None:
     for move, sql in moves.SQL.items():
-        assert moves.guard_of(RULES[move]) in sql
+        assert guard_of(RULES[move]) in sql
     assert set(moves.SQL) == set(Move) - {Move.ADD, Move.EXPIRE}
 
 

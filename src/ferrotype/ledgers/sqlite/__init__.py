@@ -1,6 +1,6 @@
 """The ledger on SQLite: for the processes of one machine, nothing to install."""
 
 from ferrotype.ledgers.sqlite.ledger import SqliteLedger
-from ferrotype.ledgers.sqlite.store import Limits
+from ferrotype.ledgers.limits import Limits
 
 __all__ = ["Limits", "SqliteLedger"]

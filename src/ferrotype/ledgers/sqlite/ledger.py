@@ -12,13 +12,14 @@ from pathlib import Path
 import msgspec
 
 from ferrotype.errors import Unavailable
+from ferrotype.ledgers.limits import Limits
 from ferrotype.ledgers.sqlite.admin import SqliteAdmin, ensure_secret
 from ferrotype.ledgers.sqlite.intake import SqliteIntake
 from ferrotype.ledgers.sqlite.locks import BatchLock, FileLock
 from ferrotype.ledgers.sqlite.outbox import SqliteOutbox
 from ferrotype.ledgers.sqlite.rehearsal import SqliteBook
 from ferrotype.ledgers.sqlite.schema import connect, prepare
-from ferrotype.ledgers.sqlite.store import Limits, Store, clock
+from ferrotype.ledgers.sqlite.store import Store, clock
 from ferrotype.ledgers.sqlite.upkeep import SqliteUpkeep
 from ferrotype.ledgers.sqlite.work import SqliteWork
 from ferrotype.ledgers.sqlite.writer import Writer

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from ferrotype.errors import Conflict
+from ferrotype.ledgers.guards import guard_of, targets_of
 from ferrotype.ledgers.sqlite import lanes
 from ferrotype.ledgers.sqlite.rows import SECOND
 from ferrotype.ledgers.sqlite.writer import Batch
@@ -13,11 +14,9 @@ from ferrotype.task import (
     FINAL,
     LONELY_AFTER,
     LONELY_PAUSE,
-    MAX_FAULTS,
     RULES,
     TOLD,
     Move,
-    Rule,
     Status,
     Who,
 )
@@ -55,37 +54,9 @@ class Moved(NamedTuple):
     worker: str | None
 
 
-def _among(statuses: frozenset[Status]) -> str:
-    return ", ".join(f"'{status}'" for status in sorted(statuses))
-
-
-def guard_of(rule: Rule) -> str:
-    """Return the SQL condition under which a rule lets a row move."""
-    terms = [f"status IN ({_among(rule.sources)})"]
-    if rule.holder:
-        terms.append("attempt = :attempt AND worker = :worker")
-    if rule.claimed is not None:
-        terms.append("attempt > 0" if rule.claimed else "attempt = 0")
-    if rule.stopping is not None:
-        terms.append("stop_at IS NOT NULL" if rule.stopping else "stop_at IS NULL")
-    return " AND ".join(terms)
-
-
-def _cases(rule: Rule) -> list[tuple[str, Status]]:
-    """Return the rule's targets in the order in which they apply, each with its condition."""
-    cases = []
-    if rule.if_stopping:
-        cases.append(("stop_at IS NOT NULL", rule.if_stopping))
-    if rule.if_exhausted:
-        cases.append((f"faults + 1 >= {MAX_FAULTS}", rule.if_exhausted))
-    if rule.target:
-        cases.append(("1", rule.target))
-    return cases
-
-
 def _sql(move: Move) -> str:
     rule = RULES[move]
-    cases = _cases(rule)
+    cases = targets_of(rule)
     status = "CASE " + " ".join(f"WHEN {when} THEN '{to}'" for when, to in cases) + " END"
     sets = [f"status = {status}"]
     if move in _SETS:

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import time_ns
 from typing import Any, TypeVar
 
+from ferrotype.ledgers.limits import Limits
 from ferrotype.ledgers.sqlite import moves
 from ferrotype.ledgers.sqlite.locks import FileLock
 from ferrotype.ledgers.sqlite.rows import SECOND, read_task
@@ -17,20 +18,6 @@ from ferrotype.ledgers.sqlite.writer import Batch, Writer
 from ferrotype.task import Lease, Move, Task, Who
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a ledger is set to. Times in seconds."""
-
-    retention: float = 86_400.0
-    max_pending: int = 10_000  # open tasks of one account
-    max_open: int = 1_000_000  # open tasks of all
-    lease: float = 15.0
-    patience: float = 5.0
-    queue: int = 8_192
-    events: tuple[str, ...] = ()  # URLs that are told of every end
-    test: bool = False
 
 
 @dataclass(slots=True)

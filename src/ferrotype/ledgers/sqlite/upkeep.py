@@ -10,6 +10,7 @@ from time import monotonic, time
 import msgspec
 
 from ferrotype.errors import Conflict, TimedOut, Unavailable, default_message
+from ferrotype.ledgers.guards import guard_of
 from ferrotype.ledgers.sqlite import caps, moves
 from ferrotype.ledgers.sqlite.locks import FileLock
 from ferrotype.ledgers.sqlite.rows import SECOND, moment
@@ -43,7 +44,7 @@ EXPIRED = """UPDATE task SET swept = :now WHERE n IN (SELECT n FROM task
     WHERE expires_at IS NOT NULL AND expires_at <= :now AND swept <= :again
     ORDER BY expires_at LIMIT :limit)
     RETURNING id, submit_at"""
-FORGET = f"""DELETE FROM task WHERE id = ? AND swept AND {moves.guard_of(RULES[Move.EXPIRE])}
+FORGET = f"""DELETE FROM task WHERE id = ? AND swept AND {guard_of(RULES[Move.EXPIRE])}
     RETURNING n"""
 
 
