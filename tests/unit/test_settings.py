@@ -70,7 +70,8 @@ def test_polls_are_held_on_a_loopback_server_only(host: str, hold: float) -> Non
         ({"FERROTYPE_PUBLIC_URL": "https://me:secret@x.example"}, "without a path"),
         ({"FERROTYPE_PUBLIC_URL": "https://x.example/deep"}, "without a path"),
         ({"FERROTYPE_TRUSTED_PROXIES": "10.0.0.0/99"}, "is not an address or a network"),
-        ({"FERROTYPE_DATABASE_URL": "postgresql://me:hunter2@db/x"}, "is not supported"),
+        ({"FERROTYPE_DATABASE_URL": "mysql://me:hunter2@db/x"}, "is neither"),
+        ({"FERROTYPE_DATABASE_URL": "postgresql://me:hunter2@db"}, "must name a database"),
         ({"FERROTYPE_DATABASE_URL": "sqlite:////tmp/other.db"}, "/ledger.db"),
         ({"FERROTYPE_MEDIA_URL": "s3://bucket"}, "is not supported"),
         ({"FERROTYPE_REGION": "no where"}, "is not a name"),
@@ -210,6 +211,15 @@ def test_a_child_process_sees_the_same_settings() -> None:
     assert load(environ=chosen.environ()) == chosen
     assert chosen.media_dir == Path("/srv/media")
     assert chosen.ledger_dir == Path("/var/lib/ferrotype")
+    assert chosen.postgres_url is None
+
+
+def test_a_ledger_on_a_server_leaves_the_data_folder_as_it_is() -> None:
+    url = "postgresql://me:secret@db.example/ferrotype"
+    chosen = load({"database_url": url, "data_dir": "/srv/data"}, environ={})
+    assert chosen.postgres_url == url
+    assert chosen.ledger_dir == Path("/srv/data")
+    assert load(environ=chosen.environ()) == chosen
 
 
 @pytest.mark.parametrize(

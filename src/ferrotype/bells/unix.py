@@ -14,16 +14,16 @@ import stat
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from time import time_ns
 
 import structlog
 
+from ferrotype.bells.ears import EVERYTHING, Ear, Ears
 from ferrotype.errors import Broken
 
 GLANCE = 0.25  # seconds between two looks at the watched file
-EVERYTHING = "*"
 _LONGEST_PATH = 100  # bytes; the kernel's limit for a socket's path is 108
 _LONGEST = 32_768  # bytes of topics in one datagram; more is "*"
 _SETTLED = 50_000_000  # ns after which a folder's mtime tells apart what happens next
@@ -44,28 +44,6 @@ def folder_for(data_dir: Path, run_dir: Path | None = None) -> Path:
     return folder
 
 
-class UnixEar:
-    """One subscription. Belongs to the event loop."""
-
-    def __init__(self, topics: Collection[str]) -> None:
-        self.topics = frozenset(topics)
-        self._rung = asyncio.Event()
-
-    def wake(self) -> None:
-        """Let `wait` return."""
-        self._rung.set()
-
-    async def wait(self, timeout: float) -> bool:
-        """Return True once a topic rang since the last `wait`, or may have; False on time-out."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._rung.wait()
-        except TimeoutError:
-            return False
-        self._rung.clear()
-        return True
-
-
 class UnixBell:
     """Open one a process: `async with UnixBell.open(data_dir, watch=...) as bell:`."""
 
@@ -77,7 +55,7 @@ class UnixBell:
         self._seen = self._sign()
         self._heard = True  # a ring was sent or received since the last glance
         self._loop = asyncio.get_running_loop()
-        self._ears: dict[str, set[UnixEar]] = {}
+        self._ears = Ears()
         self._sending = threading.Lock()
         self._peers: dict[Path, bool] = {}  # to True once a datagram to it was lost
         self._peers_at = -1
@@ -120,28 +98,11 @@ class UnixBell:
         self._send(topics)
         if self._ears:
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                self._loop.call_soon_threadsafe(self._deliver, tuple(topics))
+                self._loop.call_soon_threadsafe(self._ears.wake, tuple(topics))
 
-    @asynccontextmanager
-    async def listen(self, topics: Collection[str]) -> AsyncIterator[UnixEar]:
+    def listen(self, topics: Collection[str]) -> AbstractAsyncContextManager[Ear]:
         """Open an ear. What rings after this is never missed by the ear's next `wait`."""
-        ear = UnixEar(topics)
-        for topic in ear.topics:
-            self._ears.setdefault(topic, set()).add(ear)
-        try:
-            yield ear
-        finally:
-            for topic in ear.topics:
-                self._ears[topic].discard(ear)
-                if not self._ears[topic]:
-                    del self._ears[topic]
-
-    def _deliver(self, topics: Collection[str]) -> None:
-        if EVERYTHING in topics:
-            topics = tuple(self._ears)
-        for topic in topics:
-            for ear in self._ears.get(topic, ()):
-                ear.wake()
+        return self._ears.listen(topics)
 
     def _receive(self) -> None:
         topics: set[str] = set()
@@ -150,7 +111,7 @@ class UnixBell:
                 data = self._socket.recv(2 * _LONGEST)
                 topics.update(data.decode(errors="replace").split("\n"))
         self._heard = True
-        self._deliver(topics)
+        self._ears.wake(topics)
 
     def _send(self, topics: Collection[str]) -> None:
         """Send one datagram to each peer; a peer whose queue is full gets `*` later."""
@@ -203,4 +164,4 @@ class UnixBell:
             sign, before, heard = self._sign(), self._seen, self._heard
             self._seen, self._heard = sign, False
             if sign != before and not heard:
-                self._deliver((EVERYTHING,))
+                self._ears.wake((EVERYTHING,))

@@ -18,7 +18,7 @@ from ferrotype import __version__
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.output import broken, wrong
 from ferrotype.settings import Settings
-from ferrotype.wiring.ledger import open_ledger
+from ferrotype.wiring.ledger import back_up, open_ledger
 
 MANIFEST = "manifest.json"
 LEDGER = "ledger.db"
@@ -61,7 +61,7 @@ def backup(folder: Target, data_dir: DataDir = None, config: Config = None) -> N
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
         wrong(f"{folder} is not empty: name a new folder.")
-    asyncio.run(_copy_ledger(chosen, folder / LEDGER))
+    asyncio.run(back_up(chosen, folder / LEDGER))
     if chosen.key_path.exists():
         _copy(chosen.key_path, folder / KEY)
     _link_tree(chosen.media_dir, folder / MEDIA)
@@ -69,11 +69,6 @@ def backup(folder: Target, data_dir: DataDir = None, config: Config = None) -> N
     _write(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     total = sum(entry.bytes for entry in manifest.files.values())
     typer.echo(f"{len(manifest.files)} files, {total} bytes, are in {folder}.")
-
-
-async def _copy_ledger(chosen: Settings, to: Path) -> None:
-    async with open_ledger(chosen) as ledger:
-        await ledger.backup(to)
 
 
 def _link_tree(source: Path, target: Path) -> None:

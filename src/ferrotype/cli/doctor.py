@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import typer
 from msgspec import Struct
@@ -72,6 +73,8 @@ def check_folder(chosen: Settings) -> Iterator[Finding]:
 
 def check_file_system(chosen: Settings) -> Iterator[Finding]:
     """Locks and fsync mean what they say: no network file system."""
+    if chosen.postgres_url:
+        return
     kind = file_system(chosen.ledger_dir, MOUNTS)
     if kind in NETWORK_FILE_SYSTEMS:
         fix = "Choose a DATA_DIR on a disk of this machine: SQLite's locks are not safe there."
@@ -107,8 +110,12 @@ def check_space(chosen: Settings) -> Iterator[Finding]:
 
 
 def check_ledger(chosen: Settings) -> Iterator[Finding]:
-    """SQLite, schema, lock and workers."""
-    yield Finding("ok", f"SQLite {sqlite3.sqlite_version}")
+    """The database, its schema, lock and workers."""
+    if chosen.postgres_url:
+        url = urlsplit(chosen.postgres_url)
+        yield Finding("ok", f"the ledger is {url.path[1:]} on {url.hostname or 'this machine'}")
+    else:
+        yield Finding("ok", f"SQLite {sqlite3.sqlite_version}")
     if not has_ledger(chosen):
         yield Finding("note", "there is no ledger yet", "`ferrotype serve` makes it.")
         return
@@ -116,6 +123,8 @@ def check_ledger(chosen: Settings) -> Iterator[Finding]:
         yield from asyncio.run(_look_into(chosen))
     except FerrotypeError as error:
         fix = "Stop the process that it names, or `ferrotype serve` to migrate."
+        if chosen.postgres_url:
+            fix = "See that DATABASE_URL is right and its server runs."
         why = f" ({error.__cause__})" if error.__cause__ else ""
         yield Finding("broken", f"the ledger cannot be opened: {error}{why}", fix)
 

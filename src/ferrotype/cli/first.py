@@ -18,23 +18,12 @@ async def prepare(settings: Settings) -> None:
     next start. A folder that has keys but no key file was left so by its operator.
     """
     async with open_ledger(settings, migrate=True) as ledger:
-        await ledger.set_profile(profile(settings))
         if not settings.key_path.exists() and await ledger.keys():
             return
         key = first_key(settings.key_path)
         account = await ledger.make_account(DEFAULT_ACCOUNT)
         with suppress(Conflict):  # known already, or revoked: either is how it should stay
             await ledger.add_key(account, "first", key)
-
-
-def profile(settings: Settings) -> dict[str, int]:
-    """Return how many tasks of a model one account may have at once, as the profile says."""
-    if settings.limits == "off":
-        return {}
-    from ferrotype.wiring.shared import load_catalogue  # the supervisor needs it for this alone
-
-    models = load_catalogue(settings).models.items()
-    return {n: m.rate.concurrent for n, m in models if m.rate and m.rate.concurrent}
 
 
 def first_key(path: Path) -> str:

@@ -3,25 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 import pytest_asyncio
 from msgspec import Struct
 
-from ferrotype.ports.admin import Admin
 from ferrotype.ports.bell import Bell
-from ferrotype.ports.ledger import Claim, Ending, Intake, Outbox, Upkeep, Work, WorkerCard
-from ferrotype.ports.rehearsal import Book
+from ferrotype.ports.full_ledger import FullLedger
+from ferrotype.ports.ledger import Claim, Ending, WorkerCard
 from ferrotype.task import Lease, NewTask, Order, Result, Status
 
 MODEL = "some-model"
 DONE = Ending(result=Result(outputs=(), usage={"image_count": 1}, shown={}))
 BROKEN = Ending(code="DataInspectionFailed", message="no")
-
-
-class FullLedger(Intake, Work, Upkeep, Admin, Outbox, Book, Protocol):
-    """A ledger with all its ports."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from ferrotype.conformance.ledger_base import (
     DONE,
     MODEL,
-    FullLedger,
     LedgerTests,
     Wanted,
     card,
@@ -24,6 +23,7 @@ from ferrotype.errors import (
     InvalidParameter,
     Missing,
 )
+from ferrotype.ports.full_ledger import FullLedger
 from ferrotype.ports.ledger import Added, ListQuery
 from ferrotype.task import Status, Task, new_task_id
 

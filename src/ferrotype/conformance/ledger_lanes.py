@@ -4,16 +4,9 @@ import asyncio
 
 import pytest
 
-from ferrotype.conformance.ledger_base import (
-    BROKEN,
-    DONE,
-    MODEL,
-    FullLedger,
-    LedgerTests,
-    must_claim,
-    new_task,
-)
+from ferrotype.conformance.ledger_base import BROKEN, DONE, MODEL, LedgerTests, must_claim, new_task
 from ferrotype.errors import Conflict
+from ferrotype.ports.full_ledger import FullLedger
 from ferrotype.task import Move, Status
 
 

@@ -19,16 +19,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from ferrotype.conformance.ledger_base import (
-    DONE,
-    MODEL,
-    FullLedger,
-    LedgerTests,
-    Wanted,
-    card,
-    new_task,
-)
+from ferrotype.conformance.ledger_base import DONE, MODEL, LedgerTests, Wanted, card, new_task
 from ferrotype.errors import Conflict
+from ferrotype.ports.full_ledger import FullLedger
 from ferrotype.task import FAULT_PAUSES, FINAL, MAX_FAULTS, Lease, Status, Task
 
 CAP = 2

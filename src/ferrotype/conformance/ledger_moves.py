@@ -10,7 +10,6 @@ from ferrotype.conformance.ledger_base import (
     DONE,
     MODEL,
     SITUATIONS,
-    FullLedger,
     LedgerTests,
     Situation,
     bring,
@@ -20,6 +19,7 @@ from ferrotype.conformance.ledger_base import (
 )
 from ferrotype.errors import Conflict
 from ferrotype.ports.admin import Stuck
+from ferrotype.ports.full_ledger import FullLedger
 from ferrotype.ports.ledger import Ending
 from ferrotype.task import FINAL, MAX_FAULTS, RULES, Lease, Move, Result, Status
 

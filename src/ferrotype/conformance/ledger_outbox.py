@@ -10,7 +10,6 @@ from ferrotype.conformance.ledger_base import (
     BROKEN,
     DONE,
     MODEL,
-    FullLedger,
     LedgerTests,
     Wanted,
     card,
@@ -19,6 +18,7 @@ from ferrotype.conformance.ledger_base import (
 )
 from ferrotype.conformance.ledger_rings import WORK, Witness
 from ferrotype.errors import Conflict
+from ferrotype.ports.full_ledger import FullLedger
 from ferrotype.ports.ledger import Letter
 from ferrotype.task import Lease, Status
 

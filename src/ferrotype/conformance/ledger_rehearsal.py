@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from ferrotype.conformance.ledger_base import FullLedger, LedgerTests
+from ferrotype.conformance.ledger_base import LedgerTests
 from ferrotype.errors import AllocationQuotaExceeded
+from ferrotype.ports.full_ledger import FullLedger
 
 
 class RehearsalTests(LedgerTests):

@@ -8,7 +8,6 @@ from pathlib import Path
 from ferrotype.conformance.ledger_base import (
     DONE,
     MODEL,
-    FullLedger,
     LedgerTests,
     Wanted,
     card,
@@ -16,6 +15,7 @@ from ferrotype.conformance.ledger_base import (
     new_task,
 )
 from ferrotype.ports.bell import Ear
+from ferrotype.ports.full_ledger import FullLedger
 
 WORK = f"work:{MODEL}"
 

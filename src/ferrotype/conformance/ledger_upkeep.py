@@ -8,7 +8,6 @@ import pytest
 from ferrotype.conformance.ledger_base import (
     DONE,
     MODEL,
-    FullLedger,
     LedgerTests,
     Wanted,
     card,
@@ -16,6 +15,7 @@ from ferrotype.conformance.ledger_base import (
     new_task,
 )
 from ferrotype.errors import Conflict
+from ferrotype.ports.full_ledger import FullLedger
 from ferrotype.ports.ledger import MARK
 from ferrotype.task import Status
 

@@ -64,13 +64,29 @@ class Settings:
         ),
     ] = field(default_factory=default_data_dir)
     database_url: Annotated[
-        Path | None,
+        str | None,
         About(
-            "Where the ledger is: `sqlite:///absolute/path/ledger.db`, on a disk of this machine.",
+            "Where the ledger is: `sqlite:///absolute/path/ledger.db`, on a disk of this machine, "
+            "or `postgresql://user:password@host/database`, for many machines.",
             ledger_url,
             "`ledger.db` in `DATA_DIR`",
         ),
     ] = None
+    database_pool: Annotated[
+        int,
+        About(
+            "Connections to PostgreSQL that each process keeps; lists have two more.",
+            whole(1, 1000),
+        ),
+    ] = 8
+    database_pooler: Annotated[
+        bool,
+        About(
+            "PostgreSQL is behind a pooler of transactions (such as PgBouncer): nothing of a "
+            "session is used, and waiting processes look once a second instead of being woken.",
+            flag,
+        ),
+    ] = False
     media_url: Annotated[
         Path | None,
         About(
@@ -244,8 +260,16 @@ class Settings:
 
     @property
     def ledger_dir(self) -> Path:
-        """The folder of the ledger and its locks."""
-        return self.database_url or self.data_dir
+        """The folder of an SQLite ledger and its locks."""
+        if self.database_url is None or self.postgres_url:
+            return self.data_dir
+        return Path(self.database_url.removeprefix("sqlite://")).parent
+
+    @property
+    def postgres_url(self) -> str | None:
+        """Where the ledger is when it is not on this machine's disk."""
+        url = self.database_url or ""
+        return url if url.startswith("postgres") else None
 
     @property
     def media_dir(self) -> Path:
@@ -332,7 +356,7 @@ def _written(name: str, value: object) -> str:
         return str(int(value))
     if isinstance(value, tuple):
         return ",".join(value)
-    forms = {"database_url": "sqlite://{}/ledger.db", "media_url": "file://{}"}
+    forms = {"media_url": "file://{}"}
     return forms.get(name, "{}").format(value)
 
 

@@ -144,12 +144,23 @@ def origin(value: object) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
-def ledger_url(value: object) -> Path:
-    """Read the ledger's URL and return its folder: locks and lists of ours lie beside it."""
-    file = located("sqlite")(value)
+def ledger_url(value: object) -> str:
+    """Read the ledger's URL. Errors do not repeat it: it may hold a password."""
+    said = text(value)
+    if said.startswith(("postgresql://", "postgres://")):
+        url = urlsplit(said)
+        if not url.path.strip("/"):
+            raise ValueError('must name a database: "postgresql://user:password@host/database"')
+        return said
+    if not said.startswith("sqlite:///"):
+        raise ValueError(
+            'is neither "postgresql://user:password@host/database" nor'
+            ' "sqlite:///absolute/path/ledger.db"'
+        )
+    file = path("/" + said.removeprefix("sqlite://").lstrip("/"))
     if file.name != "ledger.db":
         raise ValueError('must end in "/ledger.db"')
-    return file.parent
+    return f"sqlite://{file}"
 
 
 def located(scheme: str) -> Callable[[object], Path]:

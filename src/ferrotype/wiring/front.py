@@ -43,6 +43,7 @@ async def open_front(settings: Settings) -> AsyncIterator[Front]:
     store = LocalStore(settings.media_dir)
     options = Options(latency=settings.latency)
     async with open_both(settings) as (bell, ledger):
+        await ledger.set_profile(_profile(settings, catalogue))
         uploads = make_uploads(settings, ledger, store)
         recipes = settings.all_recipes
         limits = VendorLimits(clock) if settings.limits == "vendor" else None
@@ -70,3 +71,11 @@ async def open_front(settings: Settings) -> AsyncIterator[Front]:
             outbox=ledger,
             bell=bell,
         )
+
+
+def _profile(settings: Settings, catalogue: Catalogue) -> dict[str, int]:
+    """Return how many tasks of a model one account may have at once, as the profile says."""
+    if settings.limits == "off":
+        return {}
+    rates = {name: model.rate for name, model in catalogue.models.items()}
+    return {name: rate.concurrent for name, rate in rates.items() if rate and rate.concurrent}

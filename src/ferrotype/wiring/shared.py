@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 from ferrotype.catalogue import BadCatalogue, Catalogue
 from ferrotype.janitor import Janitor, Options
-from ferrotype.ledgers.sqlite import SqliteLedger
 from ferrotype.media_stores.local import LocalStore
 from ferrotype.media_stores.local_inputs import LocalInputs
+from ferrotype.ports.admin import Admin
+from ferrotype.ports.ledger import Upkeep
 from ferrotype.settings import Settings, SettingsError
 from ferrotype.uploads import Uploads
 
@@ -40,7 +41,7 @@ def load_catalogue(settings: Settings) -> Catalogue:
     return known
 
 
-def make_uploads(settings: Settings, ledger: SqliteLedger, store: LocalStore) -> Uploads:
+def make_uploads(settings: Settings, ledger: Admin, store: LocalStore) -> Uploads:
     """Return the way in for callers' files, which lie beside the results."""
     inputs = LocalInputs(settings.media_dir)
     space = settings.upload_space << 20
@@ -48,7 +49,7 @@ def make_uploads(settings: Settings, ledger: SqliteLedger, store: LocalStore) ->
 
 
 def make_janitor(
-    settings: Settings, upkeep: SqliteLedger, store: LocalStore, uploads: Uploads
+    settings: Settings, upkeep: Upkeep, store: LocalStore, uploads: Uploads
 ) -> Janitor:
     """Return the janitor of one process. Nothing is late that only waits for its latency."""
     waits = settings.latency

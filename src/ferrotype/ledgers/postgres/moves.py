@@ -1,0 +1,202 @@
+"""Every move as one guarded statement, for many tasks at once.
+
+A statement locks its tasks in the order of their numbers, moves those whose guard holds, and writes
+their events, results and letters. Tasks that hold a slot of a lane need more, within a transaction
+that has locked the lane first; the others are done with the one statement.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ferrotype.errors import Conflict
+from ferrotype.ledgers.guards import guard_of, targets_of
+from ferrotype.ledgers.postgres import lanes
+from ferrotype.ledgers.postgres.database import Connection
+from ferrotype.ledgers.postgres.rows import TASK, columns
+from ferrotype.task import (
+    FAULT_PAUSES,
+    FINAL,
+    LONELY_AFTER,
+    LONELY_PAUSE,
+    RULES,
+    TOLD,
+    Move,
+    Status,
+    Who,
+)
+
+_ALSO: Mapping[Move, str] = {Move.ABANDON: "t.attended_until <= k.now"}
+_SETS: Mapping[Move, str] = {  # what a move writes, besides status, end and what follows from them
+    Move.SUCCEED: "progress = 1",
+    Move.ASK_STOP: "stop_at = coalesce(t.stop_at, k.now)",
+    Move.FAULT: "faults = t.faults + 1",
+}
+
+
+class Step(NamedTuple):
+    """One task's part of a move. `made`: the result of one that succeeded, as JSON."""
+
+    id: str
+    attempt: int | None = None
+    worker: str | None = None
+    code: str | None = None
+    message: str | None = None
+    why: str = ""
+    made: str | None = None
+
+
+def _status(move: Move) -> str:
+    cases = targets_of(RULES[move], row="t.")
+    return "CASE " + " ".join(f"WHEN {when} THEN '{to}'" for when, to in cases) + " END"
+
+
+def _when(move: Move, statuses: Collection[Status]) -> str:
+    """Return the condition under which a move leads to one of these."""
+    among = ", ".join(f"'{status}'" for status in sorted(statuses))
+    return f"({_status(move)}) IN ({among})"
+
+
+def _returning(move: Move) -> str:
+    """What is written about a task that ran and is PENDING again: ready, or held for a while."""
+    back, lonely = _when(move, {Status.PENDING}), f"t.attempt >= {LONELY_AFTER}"
+    pause = f"CASE WHEN {lonely} THEN {LONELY_PAUSE} ELSE 0 END"
+    if move is Move.FAULT:
+        faults = " ".join(f"WHEN {n} THEN {pause}" for n, pause in enumerate(FAULT_PAUSES))
+        pause = f"greatest({pause}, CASE t.faults {faults} ELSE 0 END)"
+    return (
+        f"turn = CASE WHEN {back} AND {pause} = 0 THEN k.front END,"
+        f" not_before = CASE WHEN {back} AND {pause} > 0 THEN k.now + {pause} * interval '1 s' END,"
+        f" alone = {back} AND {lonely}"
+    )
+
+
+def _sql(move: Move, *, slots: bool) -> str:
+    """Return a move's statement: for tasks without a slot, or (`slots`) for any.
+
+    $1 to $7 are the columns of `Step`, $8 who, $9 the retention, $10 the receivers of letters.
+    """
+    rule = RULES[move]
+    targets = {to for _, to in targets_of(rule)}
+    sets = [f"status = {_status(move)}"]
+    if move in _SETS:
+        sets.append(_SETS[move])
+    if Status.RUNNING in rule.sources and Status.PENDING in targets:
+        sets.append(_returning(move))
+    if targets & FINAL:
+        ends = _when(move, FINAL)
+        sets.append(f"end_at = CASE WHEN {ends} THEN k.now END")
+        sets.append(f"expires_at = CASE WHEN {ends} THEN k.now + k.lives END")
+    if Status.FAILED in targets:
+        fails = _when(move, {Status.FAILED})
+        sets.append(f"code = CASE WHEN {fails} THEN g.code END")
+        sets.append(f"message = CASE WHEN {fails} THEN g.message END")
+    guards = [guard_of(rule, row="t.", given="g."), _ALSO.get(move, "true")]
+    if not slots:
+        guards.append("NOT t.slot")
+    first = _LANES if slots else ""
+    after = "true" if not slots else "(SELECT count(*) FROM l) >= 0"
+    last = "" if slots else _ACCOUNTS
+    return f"""WITH {first} c AS MATERIALIZED (
+            SELECT n FROM task WHERE id = ANY($1) AND {after} ORDER BY n FOR UPDATE),
+        k AS MATERIALIZED (SELECT ledger_now() AS now, {lanes.FRONT} AS front,
+            $9::interval AS lives FROM (SELECT count(*) FROM c) AS locked),
+        g AS (SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[],
+            $6::text[], $7::text[]) AS g(id, attempt, worker, code, message, why, made)),
+        m AS (UPDATE task t SET {", ".join(sets)} FROM c, k, g, body b
+            WHERE t.n = c.n AND b.n = c.n AND g.id = t.id AND {" AND ".join(guards)}
+            RETURNING {TASK}, t.n, t.slot, t.worker, t.turn, b.request_id, g.why, g.made,
+                t.attended_until, gen_random_uuid()::text AS event),
+        e AS (INSERT INTO event (n, attempt, move, at, who, why)
+            SELECT m.n, m.attempt, '{move}', k.now, $8::text, m.why FROM m, k),
+        {last}
+        x AS (INSERT INTO letter (event, url, task, account, key, model, route, request_id, status,
+                start_at, end_at, due_at)
+            SELECT m.event, u.url, m.id, m.account, m.key, m.model, m.route, m.request_id, m.status,
+                m.first_claim_at, m.end_at, m.end_at FROM m, unnest($10::text[]) AS u(url)
+            WHERE m.status IN ({_TOLD}) AND m.attended_until IS NULL RETURNING task),
+        r AS (INSERT INTO result (n, made, kid)
+            SELECT m.n, m.made, (SELECT kid FROM secret ORDER BY n DESC LIMIT 1) FROM m
+            WHERE m.made IS NOT NULL RETURNING n, kid)
+        SELECT m.*, r.kid, EXISTS (SELECT 1 FROM x WHERE x.task = m.id) AS told
+        FROM m LEFT JOIN r USING (n)"""
+
+
+_LANES = """l AS MATERIALIZED (SELECT 1 FROM lane
+    WHERE (account, model) IN (SELECT account, model FROM task WHERE id = ANY($1))
+    ORDER BY account, model FOR UPDATE),"""
+_ACCOUNTS = f"""a AS (UPDATE account SET open = account.open - ended.count FROM
+    (SELECT account, count(*) AS count FROM m
+        WHERE status IN ({", ".join(f"'{status}'" for status in sorted(FINAL))})
+        GROUP BY account) AS ended
+    WHERE account.id = ended.account),"""
+_TOLD = ", ".join(f"'{status}'" for status in sorted(TOLD))
+_OWN = {Move.ADD, Move.ADMIT, Move.DUE, Move.CLAIM, Move.PROGRESS, Move.EXPIRE}  # elsewhere
+MOVES = frozenset(set(Move) - _OWN)
+PLAIN: Mapping[Move, str] = {move: _sql(move, slots=False) for move in sorted(MOVES)}
+SLOTTED: Mapping[Move, str] = {move: _sql(move, slots=True) for move in sorted(MOVES)}
+
+
+class Told(NamedTuple):
+    """What a move says besides its steps: by whom, how long the ended live, who hears of it."""
+
+    who: Who
+    retention: Any
+    urls: Sequence[str] = ()
+
+
+async def apply(
+    conn: Connection, move: Move, steps: Sequence[Step], told: Told
+) -> tuple[Mapping[str, Any], set[str]]:
+    """Make a move for as many of the tasks as it holds for; commit it.
+
+    Returns their rows by id, as they are after it, and the topics to ring.
+    """
+    if told.who not in RULES[move].who:
+        raise Conflict(f"{told.who} may not {move} a task.")
+    rest = (str(told.who), told.retention, list(told.urls))
+    moved = {row["id"]: row for row in await conn.fetch(PLAIN[move], *columns(steps, 7), *rest)}
+    topics = _topics(move, moved.values())
+    left = [step for step in steps if step.id not in moved]
+    if left and await conn.fetchval(_ANY_SLOT, [step.id for step in left]):
+        async with conn.transaction():
+            rows = await conn.fetch(SLOTTED[move], *columns(left, 7), *rest)
+            topics |= _topics(move, rows) | await _leave_all(conn, rows)
+        moved |= {row["id"]: row for row in rows}
+    return moved, topics
+
+
+_ANY_SLOT = "SELECT EXISTS (SELECT 1 FROM task WHERE id = ANY($1) AND slot)"
+
+
+def _topics(move: Move, rows: Collection[Any]) -> set[str]:
+    topics = set()
+    for row in rows:
+        if row["status"] in FINAL:
+            topics.add(f"task:{row['id']}")
+        elif move is Move.ASK_STOP:
+            topics.add(f"stop:{row['worker']}")
+        elif row["status"] == Status.PENDING:
+            topics.add(f"work:{row['model']}")
+        if row["told"]:
+            topics.add("events")
+    return topics
+
+
+async def _leave_all(conn: Connection, rows: Sequence[Any]) -> set[str]:
+    """Give the slots of those back that ended or pause, and pay their accounts; return topics."""
+    ended = Counter(row["account"] for row in rows if row["status"] in FINAL)
+    free = [row for row in rows if row["slot"] and _is_free(row)]
+    topics = set()
+    await conn.execute("UPDATE task SET slot = false WHERE n = ANY($1)", [row["n"] for row in free])
+    leaving = Counter((row["account"], row["model"]) for row in free)
+    for (account, model), slots in sorted(leaving.items()):
+        if await lanes.leave(conn, account, model, slots):
+            topics.add(f"work:{model}")
+    for account, count in sorted(ended.items()):
+        await conn.execute("UPDATE account SET open = open - $2 WHERE id = $1", account, count)
+    return topics
+
+
+def _is_free(row: Any) -> bool:
+    return row["status"] in FINAL or (row["status"] == Status.PENDING and row["turn"] is None)

@@ -1,0 +1,267 @@
+"""What a worker asks: enrol, claim, renew, settle."""
+
+import asyncio
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from ferrotype.errors import AlgorithmFailed, Conflict, FerrotypeError, TimedOut, default_message
+from ferrotype.ledgers.guards import guard_of
+from ferrotype.ledgers.postgres import moves
+from ferrotype.ledgers.postgres.batches import Batches
+from ferrotype.ledgers.postgres.database import Connection
+from ferrotype.ledgers.postgres.due import admit_due
+from ferrotype.ledgers.postgres.moves import Step
+from ferrotype.ledgers.postgres.rows import LIVING, READ, TASK, columns, order_of, task_of, text_of
+from ferrotype.ledgers.postgres.store import Store
+from ferrotype.ports.ledger import Claim, Ending, Renewal, WorkerCard
+from ferrotype.task import RULES, Lease, Move, Result, Task, Who
+
+RACES = 5  # times that others may take the task which a claim has chosen
+_READY = """model = {model} AND status = 'PENDING' AND turn IS NOT NULL AND (NOT alone OR $4)
+    ORDER BY priority DESC, turn, n LIMIT 1"""
+CLAIM = f"""WITH w AS MATERIALIZED (SELECT EXISTS (SELECT 1 FROM worker WHERE id = $1) AS known),
+    due AS MATERIALIZED (SELECT $5 AND EXISTS (SELECT 1 FROM task WHERE status = 'PENDING'
+        AND not_before IS NOT NULL AND not_before <= ledger_now()) AS any),
+    m AS MATERIALIZED (SELECT asked.model FROM w, due, unnest($3::text[]) AS asked(model)
+        CROSS JOIN LATERAL (SELECT n, priority, turn FROM task
+            WHERE {_READY.format(model="asked.model")}) AS head
+        WHERE w.known AND NOT due.any ORDER BY head.priority DESC, head.turn, head.n LIMIT 1),
+    c AS MATERIALIZED (SELECT n FROM task WHERE {_READY.format(model="(SELECT model FROM m)")}
+        FOR UPDATE SKIP LOCKED),
+    k AS MATERIALIZED (SELECT ledger_now() AS now FROM (SELECT count(*) FROM c) AS locked),
+    u AS (UPDATE task t SET status = 'RUNNING', attempt = t.attempt + 1, worker = $1, ticket = $2,
+            claim_at = k.now, progress = 0, first_claim_at = coalesce(t.first_claim_at, k.now),
+            turn = NULL
+        FROM c, k, body b WHERE t.n = c.n AND b.n = c.n AND t.turn IS NOT NULL
+            AND {guard_of(RULES[Move.CLAIM], row="t.")}
+        RETURNING {TASK}, t.n, b.asked, b.refusal_code, b.refusal_message),
+    e AS (INSERT INTO event (n, attempt, move, at, who, why)
+        SELECT u.n, u.attempt, '{Move.CLAIM}', k.now, '{Who.WORKER}', '' FROM u, k)
+    SELECT u.*, o.memo, w.known, due.any AS due, (SELECT model FROM m) AS chosen
+    FROM w CROSS JOIN due LEFT JOIN u ON true LEFT JOIN note o ON o.n = u.n"""
+AGAIN = f"""SELECT {TASK}, t.n, b.asked, b.refusal_code, b.refusal_message, o.memo
+    FROM task t JOIN body b USING (n) LEFT JOIN note o USING (n)
+    WHERE t.worker = $1 AND t.ticket = $2 AND t.status = 'RUNNING'"""
+NEXT_DUE = """SELECT greatest(0, extract(epoch FROM not_before - ledger_now()))::float8 FROM task
+    WHERE status = 'PENDING' AND not_before IS NOT NULL AND model = ANY($1)
+    ORDER BY not_before LIMIT 1"""
+RENEW = f"""WITH w AS (UPDATE worker SET seen_at = ledger_now() WHERE id = $1 RETURNING id),
+    g AS (SELECT * FROM unnest($2::text[], $3::int[], $4::text[], $5::float8[])
+        AS g(id, attempt, worker, progress)),
+    p AS (UPDATE task t SET progress = g.progress FROM g, w WHERE t.id = g.id
+        AND t.progress <> g.progress AND {guard_of(RULES[Move.PROGRESS], row="t.", given="g.")})
+    SELECT (SELECT count(*) FROM w) AS known,
+        array(SELECT id FROM task WHERE worker = $1 AND status = 'RUNNING' AND stop_at IS NOT NULL)
+            AS stop,
+        array(SELECT g.id FROM g WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = g.id
+            AND {guard_of(RULES[Move.PROGRESS], row="t.", given="g.")})) AS lost"""
+SETTLED = f"""{READ} WHERE t.id = $1 AND t.status = 'SUCCEEDED' AND t.attempt = $2
+    AND t.worker = $3 AND {LIVING}"""
+NOTE = f"""INSERT INTO note (n, attempt, memo) SELECT t.n, t.attempt, $4 FROM task t,
+    (SELECT $1::text AS id, $2::int AS attempt, $3::text AS worker) AS g
+    WHERE t.id = g.id AND {guard_of(RULES[Move.PROGRESS], row="t.", given="g.")} FOR UPDATE OF t
+    ON CONFLICT (n) DO UPDATE SET attempt = excluded.attempt, memo = excluded.memo RETURNING n"""
+DISMISS = """WITH w AS (DELETE FROM worker WHERE {which} RETURNING id, models, seen_at),
+    s AS (INSERT INTO served (model, until_at)
+        SELECT m.model, max(w.seen_at) FROM w, unnest(w.models) AS m(model) GROUP BY 1 ORDER BY 1
+        ON CONFLICT (model) DO UPDATE SET until_at = greatest(served.until_at, excluded.until_at))
+    SELECT id FROM w ORDER BY id"""
+
+
+class PostgresWork:
+    """The port `Work`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._succeeding = Batches(self._succeed_all, store.limits.queue)
+        self._unsure: list[tuple[str, str]] = []  # (worker, ticket) of claims without an answer
+
+    async def enrol(self, card: WorkerCard) -> None:
+        """Make this incarnation known; from now on it lives by `renew`."""
+        row = (card.id, card.host, card.pid, card.version, list(card.models))
+
+        async def work(conn: Connection, tries: int) -> None:
+            try:
+                await conn.execute(
+                    "INSERT INTO worker (id, host, pid, version, models, seen_at)"
+                    " VALUES ($1, $2, $3, $4, $5, ledger_now())",
+                    *row,
+                )
+            except asyncpg.UniqueViolationError:
+                if not tries:  # else a try that broke was made all the same
+                    raise Conflict(f"Worker {card.id} runs already.") from None
+
+        await self._store.database.run(work)
+
+    async def announce(self, worker: str, models: Collection[str]) -> None:
+        """Say that a worker serves these models too: their engine has started."""
+        known = await self._store.database.value(
+            "UPDATE worker SET models = array(SELECT DISTINCT unnest(models || $2::text[])"
+            " ORDER BY 1) WHERE id = $1 RETURNING id",
+            worker,
+            sorted(models),
+        )
+        if known is None:
+            raise Conflict(f"Worker {worker} is not enrolled (any more).")
+
+    async def retire(self, worker: str) -> None:
+        """Take an incarnation's row away, at a clean end, after all its tasks are settled."""
+        await self._store.database.fetch(DISMISS.format(which="id = $1"), worker)
+        await lose_all(self._store)
+
+    async def claim(
+        self, worker: str, models: Collection[str], *, alone: bool = True
+    ) -> Claim | None:
+        """Take the next ready task of these models: PENDING -> RUNNING, or None."""
+        claiming = asyncio.ensure_future(self._claim(worker, sorted(models), alone))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            with suppress(FerrotypeError):  # a claim that failed keeps nothing
+                claim = await claiming
+                if claim is not None:  # nobody will run it: do not keep it
+                    await self.give_back(claim.lease, "the claim was cancelled")
+            raise
+
+    async def next_due(self, models: Collection[str]) -> float | None:
+        """Return seconds until the next held task of these models becomes due, or None."""
+        due: float | None = await self._store.database.value(NEXT_DUE, list(models))
+        return due
+
+    async def renew(self, worker: str, progress: Mapping[Lease, float]) -> Renewal:
+        """Prove the worker alive and write new progress (0 to 1), in one write."""
+        told = sorted(progress.items(), key=lambda item: item[0].task)
+        steps = [(lease.task, lease.attempt, worker, value) for lease, value in told]
+        row = await self._store.database.row(RENEW, worker, *columns(steps, 4))
+        if not row["known"]:
+            raise Conflict(f"Worker {worker} is not enrolled (any more).")
+        return Renewal(frozenset(row["stop"]), frozenset(row["lost"]))
+
+    async def settle(self, lease: Lease, ending: Ending) -> Task:
+        """RUNNING -> SUCCEEDED or FAILED. Fixes `end_at`, `expires_at` and the signing key.
+
+        The lease that made a task SUCCEEDED may say so again, should the first answer be lost:
+        it gets the task as it was settled then, and nothing changes.
+        """
+        if ending.result is not None:
+            return await self._succeeding.do((lease, ending.result))
+        told = {"code": ending.code, "message": ending.message.replace("\0", "")}
+        return await self._store.hold(Move.FAIL, lease, **told)
+
+    async def stopped(self, lease: Lease) -> Task:
+        """RUNNING with a stop asked for -> CANCELED."""
+        return await self._store.hold(Move.STOPPED, lease)
+
+    async def time_out(self, lease: Lease) -> Task:
+        """RUNNING -> FAILED `InternalError.Timeout`."""
+        told = {"code": TimedOut.code, "message": default_message(TimedOut)}
+        return await self._store.hold(Move.TIME_OUT, lease, **told)
+
+    async def give_back(self, lease: Lease, why: str) -> Task:
+        """RUNNING -> PENDING without a fault (a drain), or CANCELED if a stop was asked for."""
+        return await self._store.hold(Move.GIVE_BACK, lease, why=why)
+
+    async def fault(self, lease: Lease, why: str) -> Task:
+        """RUNNING -> PENDING with one more fault and a pause; FAILED after the third."""
+        told = {"code": AlgorithmFailed.code, "message": default_message(AlgorithmFailed)}
+        return await self._store.hold(Move.FAULT, lease, why=why.replace("\0", ""), **told)
+
+    async def note(self, lease: Lease, memo: bytes) -> None:
+        """Keep bytes that the task's next attempt will receive."""
+        holder = (lease.task, lease.attempt, lease.worker)
+        if await self._store.database.value(NOTE, *holder, memo) is None:
+            raise Conflict
+
+    async def _claim(self, worker: str, models: list[str], alone: bool) -> Claim | None:
+        await self._give_unsure_back()
+        ticket = secrets.token_hex(8)
+
+        async def work(conn: Connection, tries: int) -> Any:
+            if tries:  # a try that broke may have been committed
+                row = await conn.fetchrow(AGAIN, worker, ticket)
+                if row is not None:
+                    return row
+            return await self._take(conn, (worker, ticket, models, alone))
+
+        try:
+            row = await self._store.database.run(work)
+        except BaseException:
+            self._unsure.append((worker, ticket))
+            raise
+        return None if row is None else _claim_of(row, worker)
+
+    async def _take(self, conn: Connection, asked: tuple[str, str, list[str], bool]) -> Any:
+        """Take the next task; what is due by now is made ready before, so that it has its turn."""
+        look = True
+        for _ in range(RACES):
+            row = await conn.fetchrow(CLAIM, *asked, look)
+            assert row is not None
+            if not row["known"]:
+                raise Conflict(f"Worker {asked[0]} is not enrolled (any more).")
+            if row["id"] is not None:
+                return row
+            if row["due"]:
+                look = await admit_due(conn, self._store.ring) > 0
+            elif row["chosen"] is None:
+                return None
+        return None
+
+    async def _give_unsure_back(self) -> None:
+        """Give back what claims took whose answer never came: nobody would ever run it."""
+        while self._unsure:
+            worker, ticket = self._unsure[-1]
+            row = await self._store.database.row(AGAIN, worker, ticket)
+            if row is not None:
+                with suppress(Conflict):
+                    await self.give_back(
+                        Lease(row["id"], row["attempt"], worker), "the claim's answer was lost"
+                    )
+            self._unsure.remove((worker, ticket))
+
+    async def _succeed_all(
+        self, ends: Sequence[tuple[Lease, Result]]
+    ) -> Sequence[Task | Exception]:
+        steps = {
+            lease.task: Step(lease.task, lease.attempt, lease.worker, made=text_of(result))
+            for lease, result in ends
+        }
+
+        async def work(conn: Connection, tries: int) -> Sequence[Task | Exception]:
+            told = self._store.told(Who.WORKER)
+            moved, topics = await moves.apply(conn, Move.SUCCEED, list(steps.values()), told)
+            self._store.ring(topics)
+            return [await _answer(conn, moved.get(lease.task), lease) for lease, _ in ends]
+
+        return await self._store.database.run(work)
+
+
+async def _answer(conn: Connection, row: Any, lease: Lease) -> Task | Exception:
+    """Return the task that a lease has made SUCCEEDED, now or before, else a `Conflict`."""
+    if row is None or row["attempt"] != lease.attempt or row["worker"] != lease.worker:
+        row = await conn.fetchrow(SETTLED, lease.task, lease.attempt, lease.worker)
+    return Conflict() if row is None else task_of(row, row["made"], row["kid"])
+
+
+def _claim_of(row: Any, worker: str) -> Claim:
+    code = row["refusal_code"]
+    return Claim(
+        task=task_of(row),
+        lease=Lease(row["id"], row["attempt"], worker),
+        order=order_of(row["asked"]),
+        refusal=None if code is None else (code, row["refusal_message"]),
+        memo=row["memo"],
+    )
+
+
+async def lose_all(store: Store) -> None:
+    """Make every task PENDING again (or CANCELED) whose worker is not enrolled (any more)."""
+    orphans = """SELECT t.id FROM task t WHERE t.status = 'RUNNING'
+        AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = t.worker) LIMIT 200"""
+    while rows := await store.database.fetch(orphans):
+        steps = [Step(row[0], why="its worker ended") for row in rows]
+        if not await store.move_all(Move.LOSE, steps, Who.JANITOR):
+            return

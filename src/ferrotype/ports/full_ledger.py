@@ -1,0 +1,11 @@
+"""A ledger with all its ports, as deployments have one."""
+
+from typing import Protocol
+
+from ferrotype.ports.admin import Admin
+from ferrotype.ports.ledger import Intake, Outbox, Upkeep, Work
+from ferrotype.ports.rehearsal import Book
+
+
+class FullLedger(Intake, Work, Upkeep, Admin, Outbox, Book, Protocol):
+    """Everything that anybody asks of a ledger."""

@@ -1,0 +1,65 @@
+"""The PostgreSQL ledger and its bell pass the suites that all must pass."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from server import Server
+
+from ferrotype.bells.postgres import PostgresBell
+from ferrotype.conformance import BellSuite, FullLedger, LedgerSuite, Wanted
+from ferrotype.ledgers.postgres import Limits, PostgresLedger
+from ferrotype.ports.bell import Bell, Ear
+
+
+class SilentBell:
+    def ring(self, topics: Collection[str]) -> None:
+        pass
+
+    def listen(self, topics: Collection[str]) -> AbstractAsyncContextManager[Ear]:
+        raise NotImplementedError
+
+
+class Databases:
+    """The database of each folder that a test names."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, server: Server) -> None:
+        self._running = server
+        self._made: dict[Path, str] = {}
+
+    async def url(self, folder: Path) -> str:
+        """Return where the folder's database is, made if need be."""
+        if folder not in self._made:
+            self._made[folder] = await asyncio.to_thread(self._running.database)
+        return self._made[folder]
+
+
+class TestPostgresLedger(Databases, LedgerSuite):
+    @asynccontextmanager
+    async def open_ledger(self, folder: Path, wanted: Wanted) -> AsyncIterator[FullLedger]:
+        limits = Limits(
+            retention=wanted.retention,
+            max_pending=wanted.max_pending,
+            max_open=wanted.max_open,
+            lease=wanted.lease,
+            events=wanted.events,
+            test=True,
+        )
+        async with PostgresLedger.open(
+            await self.url(folder),
+            bell=wanted.bell or SilentBell(),
+            migrate=True,
+            limits=limits,
+            size=3,
+        ) as ledger:
+            yield ledger
+
+
+class TestPostgresBell(Databases, BellSuite):
+    @asynccontextmanager
+    async def open_bell(self, folder: Path) -> AsyncIterator[Bell]:
+        async with PostgresBell.open(await self.url(folder)) as bell:
+            yield bell
