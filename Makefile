@@ -51,8 +51,10 @@ bench: $(BIN)/.tests ## Measure, beside bare baselines, and write docs/performan
 soak: $(BIN)/.tests ## 50,000 tasks of ten accounts: memory, handles, threads and disk stay flat
 	$(BIN)/python -m bench.soak --tasks 50000
 
-chaos: $(BIN)/.tests ## Kill every process, again and again, and look for a task that was lost
+chaos: $(BIN)/.tests ## Kill processes, connections and databases under load (20 minutes)
 	$(BIN)/python -m pytest -q tests/endurance/test_kills.py
+	tests/postgres/ready
+	$(BIN)/python -m bench.chaos --tasks 10000
 
 fuzz: $(BIN)/.tests ## Broken files and URLs for an hour (SECONDS=60 for less): nothing may notice
 	$(BIN)/python -m bench.fuzz --seconds $(or $(SECONDS),3600) --keep .bench/fuzz

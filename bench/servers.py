@@ -73,11 +73,13 @@ def python(*args: str) -> list[str]:
     return [sys.executable, "-P", "-m", *args]
 
 
-def wait_until_up(url: str, child: subprocess.Popen[bytes], seconds: float = 30.0) -> None:
+def wait_until_up(
+    url: str, child: subprocess.Popen[bytes] | None = None, seconds: float = 30.0
+) -> None:
     """Ask again every few milliseconds until a URL answers 200."""
     parts = urlsplit(url)
     end = time.monotonic() + seconds
-    while time.monotonic() < end and child.poll() is None:
+    while time.monotonic() < end and (child is None or child.poll() is None):
         line = http.client.HTTPConnection(parts.netloc, timeout=seconds)
         try:
             line.request("GET", parts.path)

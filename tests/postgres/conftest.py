@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from server import Server, serving
+from bench.postgres import Server, serving
 
 
 @pytest.fixture(scope="session")

@@ -1,25 +1,18 @@
 """The PostgreSQL ledger and its bell pass the suites that all must pass."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from server import Server
+from bench.postgres import Server
+from places import SilentBell, opened
 
 from ferrotype.bells.postgres import PostgresBell
 from ferrotype.conformance import BellSuite, FullLedger, LedgerSuite, Wanted
-from ferrotype.ledgers.postgres import Limits, PostgresLedger
-from ferrotype.ports.bell import Bell, Ear
-
-
-class SilentBell:
-    def ring(self, topics: Collection[str]) -> None:
-        pass
-
-    def listen(self, topics: Collection[str]) -> AbstractAsyncContextManager[Ear]:
-        raise NotImplementedError
+from ferrotype.ledgers.postgres import Limits
+from ferrotype.ports.bell import Bell
 
 
 class Databases:
@@ -48,13 +41,8 @@ class TestPostgresLedger(Databases, LedgerSuite):
             events=wanted.events,
             test=True,
         )
-        async with PostgresLedger.open(
-            await self.url(folder),
-            bell=wanted.bell or SilentBell(),
-            migrate=True,
-            limits=limits,
-            size=3,
-        ) as ledger:
+        url, bell = await self.url(folder), wanted.bell or SilentBell()
+        async with opened(url, limits, bell=bell, size=3) as ledger:
             yield ledger
 
 

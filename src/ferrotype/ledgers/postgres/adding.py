@@ -8,7 +8,7 @@ from typing import Any
 from ferrotype.errors import AllocationQuotaExceeded, InvalidParameter, Missing
 from ferrotype.ledgers.postgres import lanes
 from ferrotype.ledgers.postgres.database import Connection
-from ferrotype.ledgers.postgres.rows import LIVING, columns, storable, text_of
+from ferrotype.ledgers.postgres.rows import LIVING, columns, text_of
 from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ports.ledger import Added
 from ferrotype.task import NewTask, new_task_id
@@ -129,8 +129,6 @@ class Adding:
         account = till.accounts.get(new.account)
         if account is None:
             return Missing("There is no such account.")
-        if not storable(new.model, new.route, new.request_id, *(new.refusal or ())):
-            return InvalidParameter("A NUL character is not allowed.")
         key, digest = new.idempotency or (None, None)
         if key is not None and (first := till.first.get((new.account, key))):
             if first[0] == digest:

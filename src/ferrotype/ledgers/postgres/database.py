@@ -135,6 +135,7 @@ async def _connect(url: str, size: int, patience: float, pooled: bool) -> Connec
             asyncpg.InvalidCatalogNameError,
             asyncpg.ClientConfigurationError,
             ValueError,
+            OverflowError,  # a port that there is not
         ) as error:
             raise Broken(f"DATABASE_URL: {_told(error)}.") from error
         except _PASSING as error:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from ferrotype.errors import Conflict
+from ferrotype.errors import Conflict, InvalidParameter
 from ferrotype.ledgers.postgres.adding import Adding
 from ferrotype.ledgers.postgres.batches import Batches
 from ferrotype.ledgers.postgres.database import Connection
@@ -40,6 +40,10 @@ class PostgresIntake:
 
     async def add(self, new: NewTask) -> Added:
         """Commit a task as PENDING, durably, with its idempotency key, lane and turn."""
+        key, _ = new.idempotency or (None, b"")
+        words = (new.account, new.key, new.model, new.route, new.request_id, new.shape, key)
+        if not storable(*words, *(new.refusal or ())):
+            raise InvalidParameter("A NUL character is not allowed.")  # its batch would fail
         return await self._adding.do(new)
 
     async def get(self, account: str, task_id: str) -> Task | None:

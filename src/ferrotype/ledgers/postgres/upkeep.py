@@ -6,7 +6,7 @@ from time import monotonic
 
 from ferrotype.errors import TimedOut, Unavailable, default_message
 from ferrotype.ledgers.guards import guard_of
-from ferrotype.ledgers.postgres import caps, leading
+from ferrotype.ledgers.postgres import caps, leading, lives
 from ferrotype.ledgers.postgres.database import Connection
 from ferrotype.ledgers.postgres.due import admit_due
 from ferrotype.ledgers.postgres.moves import Step
@@ -16,12 +16,14 @@ from ferrotype.ports.ledger import MARK, Swept
 from ferrotype.task import RULES, Move, Status, Who
 
 CHUNK = 200  # rows that one janitor's write touches, at most: long snapshots make claims slow
+_NEVER = timedelta(days=36_500)
 _GRACE = 60.0  # seconds after its deadline that a task's worker has for timing it out itself
 _JUMP = 5.0  # seconds that the server's clock may gain on our steady one between two rounds
 _READY = "status = 'PENDING' AND turn IS NOT NULL"
-_DEAD = DISMISS.format(which="seen_at < ledger_now() - $1::interval")
+_DEAD = DISMISS.format(which="seen_at < ledger_now() - $1::interval OR id = ANY($2)")
 _ANY_DEAD = """SELECT clock_timestamp() AS now,
-    EXISTS (SELECT 1 FROM worker WHERE seen_at < ledger_now() - $1::interval) AS dead"""
+    EXISTS (SELECT 1 FROM worker WHERE seen_at < ledger_now() - $1::interval) AS late,
+    array(SELECT (id, life) FROM worker WHERE starts_with(life, $2)) AS near"""
 UNSERVED = f"""WITH RECURSIVE ready(model) AS (
         (SELECT model FROM task WHERE {_READY} ORDER BY model LIMIT 1)
         UNION ALL
@@ -59,6 +61,7 @@ class PostgresUpkeep:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._round: tuple[datetime, float] | None = None  # server's time, ours: the last look
+        self._place = lives.place()
         self._trusted_from = 0.0  # steady time from which stale leases count again
 
     async def lead(self) -> bool:
@@ -68,12 +71,16 @@ class PostgresUpkeep:
     async def reap(self) -> Sequence[str]:
         """Make every task of every dead worker PENDING again (or CANCELED); return the workers.
 
-        Dead is who did not renew, except just after the server's clock was put forward.
+        Dead is whose process on our machine ended, and who did not renew, except just after the
+        server's clock was put forward.
         """
         lease, gone = timedelta(seconds=self._store.limits.lease), []
-        row = await self._store.database.row(_ANY_DEAD, lease)
-        if self._trusts(row["now"]) and row["dead"]:
-            gone = [row[0] for row in await self._store.database.fetch(_DEAD, lease)]
+        row = await self._store.database.row(_ANY_DEAD, lease, self._place or "nowhere")
+        over = [worker for worker, life in row["near"] if lives.is_over(life)]
+        late = self._trusts(row["now"]) and row["late"]
+        if late or over:
+            since = lease if late else _NEVER
+            gone = [row[0] for row in await self._store.database.fetch(_DEAD, since, over)]
         await lose_all(self._store)
         return gone
 

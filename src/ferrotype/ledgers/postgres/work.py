@@ -10,7 +10,7 @@ import asyncpg
 
 from ferrotype.errors import AlgorithmFailed, Conflict, FerrotypeError, TimedOut, default_message
 from ferrotype.ledgers.guards import guard_of
-from ferrotype.ledgers.postgres import moves
+from ferrotype.ledgers.postgres import lives, moves
 from ferrotype.ledgers.postgres.batches import Batches
 from ferrotype.ledgers.postgres.database import Connection
 from ferrotype.ledgers.postgres.due import admit_due
@@ -82,13 +82,13 @@ class PostgresWork:
 
     async def enrol(self, card: WorkerCard) -> None:
         """Make this incarnation known; from now on it lives by `renew`."""
-        row = (card.id, card.host, card.pid, card.version, list(card.models))
+        row = (card.id, card.host, card.pid, card.version, list(card.models), lives.of(card.pid))
 
         async def work(conn: Connection, tries: int) -> None:
             try:
                 await conn.execute(
-                    "INSERT INTO worker (id, host, pid, version, models, seen_at)"
-                    " VALUES ($1, $2, $3, $4, $5, ledger_now())",
+                    "INSERT INTO worker (id, host, pid, version, models, life, seen_at)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, ledger_now())",
                     *row,
                 )
             except asyncpg.UniqueViolationError:

