@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlite_house import opened
 
-from ferrotype.ledgers.sqlite import intake, lanes, moves, upkeep, work
+from ferrotype.ledgers.sqlite import intake, lanes, moves, upkeep, watch, work
 
 MOVES = {f"move {move}": sql for move, sql in moves.SQL.items()}
 QUERIES = {
@@ -26,6 +26,8 @@ QUERIES = {
     "running": upkeep.RUNNING,
     "expired": upkeep.EXPIRED,
     "forget": upkeep.FORGET,
+    "created": watch.CREATED,
+    "ended": watch.ENDED,
     "list": f"SELECT t.id FROM task t WHERE {intake._MATCHES} ORDER BY t.submit_at DESC, t.n DESC",
     **MOVES,
 }
@@ -50,8 +52,8 @@ async def test_nothing_scans_the_tasks(conn: sqlite3.Connection, name: str) -> N
     for step in steps:
         # the index of RUNNING tasks is as long as what runs; every other step is a search
         assert not step.startswith(("SCAN t", "SCAN task")) or "held_by" in step, steps
-        # what is sorted: one row a model that was asked for, and the few rows of caps
-        assert "TEMP B-TREE" not in step or name in ("next", "account"), steps
+        # what is sorted: a row a model that was asked for, the few rows of caps, what just ended
+        assert "TEMP B-TREE" not in step or name in ("next", "account", "ended"), steps
 
 
 async def test_the_next_task_is_one_step_into_an_index(conn: sqlite3.Connection) -> None:
@@ -63,6 +65,24 @@ async def test_the_next_task_is_one_step_into_an_index(conn: sqlite3.Connection)
     steps = [row[3] for row in conn.execute(time)]
     assert any("SEARCH task USING INDEX clock" in step for step in steps), steps
     assert any("SEARCH account USING COVERING INDEX account_finish" in step for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (watch.READY, "next"),
+        (watch.CAPPED, "hold"),
+        (watch.LATER, "due"),
+        (watch.WORKING, "held_by"),
+        (watch.HOLDING, "held_by"),
+    ],
+)
+async def test_the_backlog_is_counted_in_indexes_of_open_tasks(
+    conn: sqlite3.Connection, query: str, index: str
+) -> None:
+    steps = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert f"INDEX {index}" in steps[0].replace("COVERING ", ""), steps
+    assert len([step for step in steps if "task" in step]) == 1, steps
 
 
 async def test_a_list_and_a_forgotten_key_are_found_by_their_indexes(

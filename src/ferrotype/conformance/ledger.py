@@ -1,5 +1,6 @@
 """The whole suite for a ledger."""
 
+from ferrotype.conformance.ledger_backlog import BacklogTests
 from ferrotype.conformance.ledger_intake import IntakeTests
 from ferrotype.conformance.ledger_lanes import LaneTests
 from ferrotype.conformance.ledger_machine import MachineTests
@@ -18,6 +19,7 @@ class LedgerSuite(
     UpkeepTests,
     OutboxTests,
     RehearsalTests,
+    BacklogTests,
     MachineTests,
 ):
     """Subclass it, say how a ledger is opened (`open_ledger`), and run pytest."""

@@ -5,7 +5,8 @@ from typing import Protocol
 from ferrotype.ports.admin import Admin
 from ferrotype.ports.ledger import Intake, Outbox, Upkeep, Work
 from ferrotype.ports.rehearsal import Book
+from ferrotype.ports.watch import Watch
 
 
-class FullLedger(Intake, Work, Upkeep, Admin, Outbox, Book, Protocol):
+class FullLedger(Intake, Work, Upkeep, Admin, Outbox, Book, Watch, Protocol):
     """Everything that anybody asks of a ledger."""

@@ -1,4 +1,4 @@
-"""The PostgreSQL ledger: all six ports over one database, for the processes of many machines."""
+"""The PostgreSQL ledger: all seven ports over one database, for the processes of many machines."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -13,14 +13,21 @@ from ferrotype.ledgers.postgres.outbox import PostgresOutbox
 from ferrotype.ledgers.postgres.rehearsal import PostgresBook
 from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ledgers.postgres.upkeep import PostgresUpkeep
+from ferrotype.ledgers.postgres.watch import PostgresWatch
 from ferrotype.ledgers.postgres.work import PostgresWork
 from ferrotype.ports.bell import Bell
 
 
 class PostgresLedger(
-    PostgresIntake, PostgresWork, PostgresUpkeep, PostgresAdmin, PostgresOutbox, PostgresBook
+    PostgresIntake,
+    PostgresWork,
+    PostgresUpkeep,
+    PostgresAdmin,
+    PostgresOutbox,
+    PostgresBook,
+    PostgresWatch,
 ):
-    """The ports `Intake`, `Work`, `Upkeep`, `Admin`, `Outbox`, `Book`.
+    """The ports `Intake`, `Work`, `Upkeep`, `Admin`, `Outbox`, `Book`, `Watch`.
 
     `async with PostgresLedger.open(url, bell=bell, migrate=True) as ledger:`
     """

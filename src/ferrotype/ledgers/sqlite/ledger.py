@@ -1,4 +1,4 @@
-"""The SQLite ledger: all six ports over one data folder."""
+"""The SQLite ledger: all seven ports over one data folder."""
 
 import asyncio
 import os
@@ -21,6 +21,7 @@ from ferrotype.ledgers.sqlite.rehearsal import SqliteBook
 from ferrotype.ledgers.sqlite.schema import connect, prepare
 from ferrotype.ledgers.sqlite.store import Store, clock
 from ferrotype.ledgers.sqlite.upkeep import SqliteUpkeep
+from ferrotype.ledgers.sqlite.watch import SqliteWatch
 from ferrotype.ledgers.sqlite.work import SqliteWork
 from ferrotype.ledgers.sqlite.writer import Writer
 from ferrotype.ports.bell import Bell
@@ -28,8 +29,10 @@ from ferrotype.ports.bell import Bell
 DATABASE = "ledger.db"
 
 
-class SqliteLedger(SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin, SqliteOutbox, SqliteBook):
-    """The ports `Intake`, `Work`, `Upkeep`, `Admin`, `Outbox`, `Book`, for one machine's processes.
+class SqliteLedger(
+    SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin, SqliteOutbox, SqliteBook, SqliteWatch
+):
+    """The ports `Intake`, `Work`, `Upkeep`, `Admin`, `Outbox`, `Book`, `Watch`, for one machine.
 
     `async with SqliteLedger.open(data_dir, bell=bell, migrate=True) as ledger:`
     """
