@@ -58,6 +58,8 @@ def backup(folder: Target, data_dir: DataDir = None, config: Config = None) -> N
     It holds what opens the service (the key file, the secrets of result links): keep it safe.
     """
     chosen = settings(config, data_dir=data_dir)
+    if chosen.bucket_url:
+        wrong("Results are in a bucket: back it up where it is, and the ledger with its database.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
         wrong(f"{folder} is not empty: name a new folder.")

@@ -11,6 +11,7 @@ Needs pytest, pytest-asyncio (`asyncio_mode = "auto"`) and hypothesis.
 from ferrotype.conformance.bell import BellSuite
 from ferrotype.conformance.ledger import LedgerSuite
 from ferrotype.conformance.ledger_base import Wanted
+from ferrotype.conformance.media_store import MediaStoreSuite
 from ferrotype.ports.full_ledger import FullLedger
 
-__all__ = ["BellSuite", "FullLedger", "LedgerSuite", "Wanted"]
+__all__ = ["BellSuite", "FullLedger", "LedgerSuite", "MediaStoreSuite", "Wanted"]

@@ -119,7 +119,13 @@ def build(
     hosts = Hosts(options.allowed_hosts, options.public_url, options.trusted_proxies, region)
     door = Door(keyring, hosts, options.workspaces)
     tasks = Tasks(
-        service, catalogue, links, hold=options.hold, region=options.region, rehearsal=rehearsal
+        service,
+        catalogue,
+        links,
+        store,
+        hold=options.hold,
+        region=options.region,
+        rehearsal=rehearsal,
     )
     creates = Creates(service, tasks, options.limits)
     models = Models(service, catalogue)

@@ -21,17 +21,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ferrotype.errors import UploadFailed
-from ferrotype.media import EXTENSIONS
+from ferrotype.media_stores.keys import (
+    DAY,
+    RESULT,
+    TASK,
+    TYPES,
+    check_day,
+    check_prefix,
+    check_result,
+)
 from ferrotype.ports.media_store import Stored
 
-_DAY = r"[0-9]{8}"
-_TASK = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_TYPES = {extension: type for type, extension in EXTENSIONS.items()}
-_KEY = re.compile(
-    rf"(?P<day>{_DAY})/(?P<task>{_TASK})/(?P<attempt>[1-9][0-9]{{0,8}})"
-    rf"/(?P<index>0|[1-9][0-9]{{0,3}})\.(?P<extension>{'|'.join(_TYPES)})"
-)
-_PREFIX = re.compile(rf"{_DAY}/{_TASK}(/[1-9][0-9]{{0,8}})?")
 _CHUNK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -66,9 +66,9 @@ class LocalStore:
         Raises `UploadFailed` when the file system refuses, `ValueError` for a key or a type
         that no part of ours makes.
         """
+        check_result(key, type)
         place = _place(key)
-        if place is None or _TYPES[place.extension] != type:
-            raise ValueError(f"not a media key of type {type}: {key!r}")
+        assert place is not None
         try:
             await asyncio.to_thread(self._put, place, file)
         except OSError as error:
@@ -81,20 +81,22 @@ class LocalStore:
 
     async def drop(self, prefix: str) -> int:
         """Remove all under `{yyyymmdd}/{task}` or one attempt of it; return how many files went."""
-        if _PREFIX.fullmatch(prefix) is None:
-            raise ValueError(f"not a task's prefix: {prefix!r}")
+        check_prefix(prefix)
         *outer, last = prefix.split("/")
         return await asyncio.to_thread(self._drop, outer, last)
 
     async def days(self) -> Sequence[str]:
         """Return the day prefixes that exist, the oldest first."""
-        return await asyncio.to_thread(self._folders_like, re.compile(_DAY))
+        return await asyncio.to_thread(self._folders_like, DAY)
 
     async def tasks(self, day: str) -> Collection[str]:
         """Return the task ids that have files under a day prefix."""
-        if re.fullmatch(_DAY, day) is None:
-            raise ValueError(f"not a day's prefix: {day!r}")
-        return await asyncio.to_thread(self._folders_like, re.compile(_TASK), day)
+        check_day(day)
+        return await asyncio.to_thread(self._folders_like, TASK, day)
+
+    async def link(self, key: str, until: datetime) -> str | None:
+        """Return None: files of a folder are handed out by us."""
+        return None
 
     async def free_fraction(self) -> float | None:
         """Return the free part of the folder's file system, 0 to 1."""
@@ -153,7 +155,7 @@ class LocalStore:
                 return Stored(
                     bytes=info.st_size,
                     etag=f'"{md5.upper()}"',
-                    type=_TYPES[place.extension],
+                    type=TYPES[place.extension],
                     modified_at=datetime.fromtimestamp(int(info.st_mtime), UTC),
                     md5=b64encode(bytes.fromhex(md5)).decode(),
                     path=self._root.joinpath(*place.folders, place.name(md5)),
@@ -206,7 +208,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _place(key: str) -> _Place | None:
-    match = _KEY.fullmatch(key)
+    match = RESULT.fullmatch(key)
     if match is None:
         return None
     return _Place(

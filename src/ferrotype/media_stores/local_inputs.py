@@ -9,7 +9,6 @@ import asyncio
 import filecmp
 import hashlib
 import os
-import re
 import secrets
 import shutil
 import stat
@@ -21,11 +20,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ferrotype.errors import Conflict, Missing, UploadFailed
+from ferrotype.media_stores.keys import EXISTS, INPUT, UPLOAD
 from ferrotype.media_stores.local import make_folder
 
-EXISTS = "The object you specified already exists and can not be overwritten."
-_UPLOAD = re.compile(r"[^/]+/([0-9a-f]{32})/(\d{4}-\d\d-\d\d)/[^/]+/[^/]+")
-_INPUT = re.compile(r"\d{8}/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/in/\d{1,3}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _WORTH_A_THREAD = 1 << 18  # bytes gathered before a thread writes them
@@ -152,14 +149,14 @@ class LocalInputs:
         return len(old)
 
     def _upload(self, key: str) -> Path:
-        match = _UPLOAD.fullmatch(key)
+        match = UPLOAD.fullmatch(key)
         if match is None:
             raise ValueError("not an upload's key")
         digest = hashlib.sha256(key.encode()).hexdigest()
-        return self._uploads / match[1] / match[2] / digest
+        return self._uploads / match["account"] / match["day"] / digest
 
     def _input(self, key: str) -> Path:
-        if _INPUT.fullmatch(key) is None:
+        if INPUT.fullmatch(key) is None:
             raise ValueError(f"not an input's key: {key!r}")
         return self._root / key
 

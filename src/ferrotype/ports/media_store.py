@@ -29,6 +29,12 @@ class MediaStore(Protocol):
     async def find(self, key: str) -> Stored | None:
         """Return the file under the key, or None."""
 
+    async def link(self, key: str, until: datetime) -> str | None:
+        """Return a URL by which the store itself hands a file out until then, without us.
+
+        None: it does not, or is not meant to.
+        """
+
     async def drop(self, prefix: str) -> int:
         """Remove all under `{yyyymmdd}/{task}` or one attempt of it; return how many files went."""
 

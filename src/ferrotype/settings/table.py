@@ -10,17 +10,18 @@ from urllib.parse import urlsplit
 from ferrotype.ports.engine_room import Recipe
 from ferrotype.settings.recipes import recipe_for_all
 from ferrotype.settings.values import (
+    BUCKETS,
     SettingsError,
     flag,
     is_loopback,
     ledger_url,
-    located,
     names,
     networks,
     one_of,
     origin,
     path,
     receivers,
+    results_url,
     seconds,
     signing_secret,
     text,
@@ -88,13 +89,22 @@ class Settings:
         ),
     ] = False
     media_url: Annotated[
-        Path | None,
+        str | None,
         About(
-            "Where results are kept: `file:///absolute/folder`.",
-            located("file"),
+            "Where results are kept: `file:///absolute/folder`, which all our processes must "
+            "see, or a bucket: `s3://bucket/prefix`, `gs://...`, `az://...`.",
+            results_url,
             "`media` in `DATA_DIR`",
         ),
     ] = None
+    media_links: Annotated[
+        Literal["redirect", "direct"],
+        About(
+            "How files in a bucket are handed out: by links of ours that redirect to it, or "
+            "directly by its own, which are other ones in each answer.",
+            one_of("redirect", "direct"),
+        ),
+    ] = "redirect"
     run_dir: Annotated[
         Path | None,
         About(
@@ -273,8 +283,16 @@ class Settings:
 
     @property
     def media_dir(self) -> Path:
-        """The folder of result files."""
-        return self.media_url or self.data_dir / "media"
+        """The folder of result files, where they are in one."""
+        if self.media_url is None or self.bucket_url:
+            return self.data_dir / "media"
+        return Path(self.media_url.removeprefix("file://"))
+
+    @property
+    def bucket_url(self) -> str | None:
+        """The bucket of result files, where they are in one."""
+        url = self.media_url or ""
+        return url if url.startswith(BUCKETS) else None
 
     @property
     def key_path(self) -> Path:
@@ -332,7 +350,7 @@ class Settings:
         """Say these settings as variables, for a process of ours that must see the same ones."""
         chosen = {name: getattr(self, name) for name in ABOUT}
         variables = {
-            PREFIX + name.upper(): _written(name, value)
+            PREFIX + name.upper(): _written(value)
             for name, value in chosen.items()
             if value is not None and value != ()
         }
@@ -351,13 +369,12 @@ def _about() -> dict[str, About]:
 ABOUT = _about()
 
 
-def _written(name: str, value: object) -> str:
+def _written(value: object) -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, tuple):
         return ",".join(value)
-    forms = {"media_url": "file://{}"}
-    return forms.get(name, "{}").format(value)
+    return str(value)
 
 
 def reference() -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ferrotype.errors import InvalidURL
 from ferrotype.fetchers.urls import parse
 
+BUCKETS = ("s3://", "gs://", "az://")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 LONGEST = 10 * 365 * UNITS["d"]
 
@@ -163,12 +164,16 @@ def ledger_url(value: object) -> str:
     return f"sqlite://{file}"
 
 
-def located(scheme: str) -> Callable[[object], Path]:
-    """Make a reader of the one kind of URL that is supported: `scheme:///absolute/path`."""
-
-    def read(value: object) -> Path:
-        if not text(value).startswith(f"{scheme}:///"):
-            raise ValueError(f'is not supported: only "{scheme}:///absolute/path" is so far')
-        return path("/" + text(value).removeprefix(f"{scheme}://").lstrip("/"))
-
-    return read
+def results_url(value: object) -> str:
+    """Read where results are kept: a folder, or a bucket."""
+    said = text(value)
+    if said.startswith(BUCKETS):
+        url = urlsplit(said)
+        if not url.netloc or url.query or url.fragment or url.username or url.password:
+            raise ValueError('must be a bucket and perhaps a prefix, such as "s3://bucket/prefix"')
+        return said.rstrip("/")
+    if not said.startswith("file:///"):
+        raise ValueError(
+            'is neither "file:///absolute/folder" nor a bucket such as "s3://bucket/prefix"'
+        )
+    return f"file://{path('/' + said.removeprefix('file://').lstrip('/'))}"

@@ -10,13 +10,17 @@ from ferrotype.fetchers.download import Downloader
 from ferrotype.fetchers.guarded import GuardedFetcher
 from ferrotype.fetchers.media_process import MediaProcess
 from ferrotype.janitor import Janitor
-from ferrotype.media_stores.local import LocalStore
-from ferrotype.media_stores.local_inputs import LocalInputs
 from ferrotype.ports.engine_room import Recipe
 from ferrotype.settings import Settings
 from ferrotype.wiring.guard import make_guard
 from ferrotype.wiring.ledger import open_both
-from ferrotype.wiring.shared import SystemClock, load_catalogue, make_janitor, make_uploads
+from ferrotype.wiring.shared import (
+    SystemClock,
+    load_catalogue,
+    make_janitor,
+    make_stores,
+    make_uploads,
+)
 from ferrotype.worker import Options, Station, Toolbox, Worker, Workshop
 
 
@@ -31,7 +35,7 @@ class Back:
 @asynccontextmanager
 async def open_back(settings: Settings) -> AsyncIterator[Back]:
     """Open what a worker process needs: all recipes, each in rooms of its own."""
-    catalogue, store = load_catalogue(settings), LocalStore(settings.media_dir)
+    catalogue, (store, inputs) = load_catalogue(settings), make_stores(settings)
     with Workshop(settings.data_dir / "work") as workshop:
         async with open_both(settings) as (bell, ledger):
             tools = Toolbox(
@@ -40,7 +44,7 @@ async def open_back(settings: Settings) -> AsyncIterator[Back]:
                 catalogue=catalogue,
                 fetcher=make_fetcher(settings),
                 store=store,
-                inputs=LocalInputs(settings.media_dir),
+                inputs=inputs,
                 clock=SystemClock(),
                 workshop=workshop,
                 options=Options(drain=settings.drain, latency=settings.latency),
@@ -48,7 +52,7 @@ async def open_back(settings: Settings) -> AsyncIterator[Back]:
             yield Back(
                 worker=Worker(make_stations(settings, catalogue, workshop), tools),
                 janitor=make_janitor(
-                    settings, ledger, store, make_uploads(settings, ledger, store)
+                    settings, ledger, store, make_uploads(settings, ledger, store, inputs)
                 ),
             )
 

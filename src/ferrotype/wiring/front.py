@@ -9,15 +9,21 @@ from ferrotype.janitor import Janitor
 from ferrotype.keyring import Keyring
 from ferrotype.limits import VendorLimits
 from ferrotype.links import Links
-from ferrotype.media_stores.local import LocalStore
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.ledger import Outbox
+from ferrotype.ports.media_store import MediaStore
 from ferrotype.rehearsal import Rehearsal
 from ferrotype.service import Options, Service
 from ferrotype.settings import Settings
 from ferrotype.uploads import Uploads
 from ferrotype.wiring.ledger import open_both
-from ferrotype.wiring.shared import SystemClock, load_catalogue, make_janitor, make_uploads
+from ferrotype.wiring.shared import (
+    SystemClock,
+    load_catalogue,
+    make_janitor,
+    make_stores,
+    make_uploads,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +33,7 @@ class Front:
     service: Service
     keyring: Keyring
     links: Links
-    store: LocalStore
+    store: MediaStore
     uploads: Uploads
     catalogue: Catalogue
     janitor: Janitor
@@ -40,11 +46,11 @@ class Front:
 async def open_front(settings: Settings) -> AsyncIterator[Front]:
     """Open what an API process needs."""
     clock, catalogue = SystemClock(), load_catalogue(settings)
-    store = LocalStore(settings.media_dir)
+    store, inputs = make_stores(settings)
     options = Options(latency=settings.latency)
     async with open_both(settings) as (bell, ledger):
         await ledger.set_profile(_profile(settings, catalogue))
-        uploads = make_uploads(settings, ledger, store)
+        uploads = make_uploads(settings, ledger, store, inputs)
         recipes = settings.all_recipes
         limits = VendorLimits(clock) if settings.limits == "vendor" else None
         rehearsal = Rehearsal(ledger, clock) if settings.rehearses else None

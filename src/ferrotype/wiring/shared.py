@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from ferrotype.catalogue import BadCatalogue, Catalogue
 from ferrotype.janitor import Janitor, Options
-from ferrotype.media_stores.local import LocalStore
-from ferrotype.media_stores.local_inputs import LocalInputs
 from ferrotype.ports.admin import Admin
+from ferrotype.ports.input_store import InputStore
 from ferrotype.ports.ledger import Upkeep
+from ferrotype.ports.media_store import MediaStore
 from ferrotype.settings import Settings, SettingsError
 from ferrotype.uploads import Uploads
 
@@ -41,15 +41,33 @@ def load_catalogue(settings: Settings) -> Catalogue:
     return known
 
 
-def make_uploads(settings: Settings, ledger: Admin, store: LocalStore) -> Uploads:
-    """Return the way in for callers' files, which lie beside the results."""
-    inputs = LocalInputs(settings.media_dir)
+def make_stores(settings: Settings) -> tuple[MediaStore, InputStore]:
+    """Return where results are kept, and callers' files beside them."""
+    if settings.bucket_url is None:
+        from ferrotype.media_stores.local import LocalStore
+        from ferrotype.media_stores.local_inputs import LocalInputs
+
+        return LocalStore(settings.media_dir), LocalInputs(settings.media_dir)
+    from ferrotype.media_stores.object_inputs import ObjectInputs
+    from ferrotype.media_stores.objects import ObjectFiles, open_bucket
+
+    try:
+        bucket = open_bucket(settings.bucket_url)
+    except ValueError as error:
+        raise SettingsError(f"MEDIA_URL: {error}.") from None
+    return ObjectFiles(bucket, direct=settings.media_links == "direct"), ObjectInputs(bucket)
+
+
+def make_uploads(
+    settings: Settings, ledger: Admin, store: MediaStore, inputs: InputStore
+) -> Uploads:
+    """Return the way in for callers' files."""
     space = settings.upload_space << 20
     return Uploads(ledger.secrets, inputs, store, SystemClock(), space)
 
 
 def make_janitor(
-    settings: Settings, upkeep: Upkeep, store: LocalStore, uploads: Uploads
+    settings: Settings, upkeep: Upkeep, store: MediaStore, uploads: Uploads
 ) -> Janitor:
     """Return the janitor of one process. Nothing is late that only waits for its latency."""
     waits = settings.latency

@@ -10,6 +10,7 @@ from ferrotype.http import wire
 from ferrotype.http.exchange import Exchange, served_by
 from ferrotype.links import Links
 from ferrotype.ports.ledger import Page
+from ferrotype.ports.media_store import MediaStore
 from ferrotype.rehearsal import Rehearsal
 from ferrotype.service import Service
 from ferrotype.task import Task
@@ -25,6 +26,7 @@ class Tasks:
         service: Service,
         catalogue: Catalogue,
         links: Links,
+        store: MediaStore,
         *,
         hold: float,
         region: str,
@@ -33,6 +35,7 @@ class Tasks:
         self._service = service
         self._catalogue = catalogue
         self._links = links
+        self._store = store
         self._hold = hold
         self._region = region
         self._rehearsal = rehearsal
@@ -46,6 +49,7 @@ class Tasks:
         if task is None:
             await exchange.reply(200, wire.unknown(exchange.request_id, task_id), (), TASK_TYPE)
         else:
+            exchange.task, exchange.span = task.id, "query" if task.ended else ""
             await self.answer(exchange, task)
 
     async def answer(self, exchange: Exchange, task: Task) -> None:
@@ -82,6 +86,8 @@ class Tasks:
 
     async def _url(self, base: str, task: Task, key: str, until: datetime | None) -> str:
         assert task.result and until
+        if (direct := await self._store.link(key, until)) is not None:
+            return direct
         query = await self._links.sign(task.result.kid, key, until)
         return f"{base}/files/{key}?{query}"
 
@@ -104,4 +110,5 @@ class Tasks:
     async def cancel(self, exchange: Exchange) -> None:
         """Cancel a task that still waits. The body, which some clients send, says nothing."""
         await asyncio.shield(self._service.cancel(exchange.caller, exchange.part))
+        exchange.task, exchange.span = exchange.part, "cancel"
         await exchange.reply(200, wire.cancelled(exchange.request_id), (), TASK_TYPE)
