@@ -11,6 +11,7 @@ from datetime import timedelta
 import structlog
 from msgspec import Struct
 
+from ferrotype import metrics
 from ferrotype.ports.clock import Clock
 from ferrotype.ports.ledger import Swept, Upkeep
 from ferrotype.ports.media_store import MediaStore
@@ -42,11 +43,11 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Chore(Struct, frozen=True):
-    """One thing to do, every so many seconds."""
+    """One thing to do, every so many seconds; it may return how much it did."""
 
     name: str
     every: float
-    do: Callable[[], Awaitable[object]]
+    do: Callable[[], Awaitable[int | None]]
 
 
 class Janitor:
@@ -112,31 +113,37 @@ class Janitor:
                 continue
             self._due[chore.name] = now + chore.every - 0.1  # a turn that comes a little early
             try:
-                await chore.do()
+                metrics.chores(chore.name).inc(await chore.do() or 0)
             except Exception:
+                metrics.chore_faults(chore.name).inc()
                 _log.exception("chore failed", action=f"janitor.{chore.name}")
 
-    async def _reap(self) -> None:
-        for worker in await self._upkeep.reap():
+    async def _reap(self) -> int:
+        dead = await self._upkeep.reap()
+        for worker in dead:
             _log.warning("worker dead", action="janitor.reap", worker=worker)
+        return len(dead)
 
-    async def _end_unserved(self) -> None:
+    async def _end_unserved(self) -> int:
         """End what nobody served for long, once we have looked on for as long.
 
         After a night when all was off, the workers come back as we do: a moment later.
         """
         after = self._options.unserved_after
         if self._clock.steady() - self._begun >= after:
-            await self._upkeep.end_unserved(after)
+            return await self._upkeep.end_unserved(after)
+        return 0
 
-    async def _expire(self) -> None:
-        """Remove expired tasks: first their files, then their rows."""
-        end = self._clock.steady() + LONGEST
+    async def _expire(self) -> int:
+        """Remove expired tasks: first their files, then their rows; return how many."""
+        end, done = self._clock.steady() + LONGEST, 0
         while swept := await self._upkeep.expired(CHUNK):
             gone = await self._drop(swept)
             await self._upkeep.forget(gone)
+            done += len(gone)
             if len(swept) < CHUNK or self._clock.steady() >= end:
-                return
+                break
+        return done
 
     async def _drop(self, swept: Sequence[Swept]) -> Sequence[str]:
         """Remove files side by side; return the tasks that have none any more."""
@@ -158,16 +165,19 @@ class Janitor:
         for day in sorted({one.day, day_of(one.task_id) or one.day}):
             await self._store.drop(f"{day}/{one.task_id}")
 
-    async def _sweep(self) -> None:
+    async def _sweep(self) -> int:
         """Remove files that no task knows, from days when none of today's tasks was young."""
+        done = 0
         age = max(YOUNG, timedelta(seconds=self._options.retention) + MARGIN)
         before = f"{self._clock.now() - age:%Y%m%d}"
         for day in await self._store.days():
             if day >= before:
-                return
+                break
             tasks = sorted(await self._store.tasks(day))
             for start in range(0, len(tasks), SWEEP_CHUNK):
                 some = tasks[start : start + SWEEP_CHUNK]
                 for task in set(some) - await self._upkeep.known(some):
                     await self._store.drop(f"{day}/{task}")
+                    done += 1
                     _log.info("swept", action="janitor.sweep", task=task)
+        return done

@@ -176,8 +176,19 @@ def test_metrics_have_a_listener_of_their_own(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
     with server(tmp_path / "data", engine="echo", metrics_port=port) as running:
-        counters = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False, timeout=PATIENCE)
-        assert "ferrotype_http_request_seconds" in counters.text
+        client = Client(running.url, running.key)
+        client.end(client.task())
+        client.close()
+        at = f"http://127.0.0.1:{port}/metrics"
+        told = httpx.get(at, trust_env=False, timeout=PATIENCE).text.splitlines()
+        count = "ferrotype_http_request_seconds_count"
+        assert f'{count}{{process="api",route="create",status="200"}} 1.0' in told
+        # the worker counts in a process of its own, and is heard all the same
+        assert (
+            'ferrotype_tasks_claimed_total{model="wan2.5-t2i-preview",process="worker"} 1.0' in told
+        )
+        assert "ferrotype_workers 1.0" in told
+        assert "ferrotype_ledger_up 1.0" in told
         assert httpx.get(f"{running.root}/metrics", trust_env=False).status_code != 200
 
 

@@ -5,20 +5,27 @@ import socket
 
 from ferrotype.settings import Settings, SettingsError, is_loopback
 
-METRICS_HOST = "127.0.0.1"
-
 
 def listen(chosen: Settings) -> socket.socket:
     """Bind and listen for callers. Raises `SettingsError`."""
     return _listen(chosen.host, chosen.port, "choose another one by --port")
 
 
-def listen_for_metrics(chosen: Settings) -> socket.socket | None:
-    """Bind and listen for /metrics, if it is wanted. Raises `SettingsError`."""
-    if not chosen.metrics_port:
+def listen_for_metrics(chosen: Settings, port: int | None = None) -> socket.socket | None:
+    """Bind and listen for /metrics, if it is wanted; `port` goes before the setting.
+
+    Raises `SettingsError`.
+    """
+    port = chosen.metrics_port if port is None else port
+    if not port:
         return None
     remedy = "set FERROTYPE_METRICS_PORT to another one, or to 0 for none"
-    return _listen(METRICS_HOST, chosen.metrics_port, remedy)
+    return _listen(chosen.metrics_host, port, remedy)
+
+
+def listen_for_colleague() -> socket.socket:
+    """Bind and listen where a worker tells its counters to the API process beside it."""
+    return _listen("127.0.0.1", 0, "end some process")
 
 
 def _listen(host: str, port: int, remedy: str) -> socket.socket:

@@ -1,8 +1,9 @@
 """The two processes of a service: one answers callers, the other works on their tasks.
 
-`ferrotype serve` starts them as `python -m ferrotype.cli.process api GATE FD [METRICS_FD]` and
-`... worker`: without the libraries of the command line, for a service should be there within a
-second. GATE is a pipe whose other end is closed as soon as the ledger can be opened.
+`ferrotype serve` starts them as `python -m ferrotype.cli.process api GATE FD [METRICS_FD PORT]`
+and `... worker [METRICS_FD]`: without the libraries of the command line, for a service should be
+there within a second. GATE is a pipe whose other end is closed as soon as the ledger can be opened.
+At PORT the worker shows its counters.
 """
 
 import asyncio
@@ -20,7 +21,10 @@ from ferrotype.cli import logs
 from ferrotype.settings import Settings, load
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from ferrotype.http.app import Options
+    from ferrotype.wiring.front import Front
 
 
 def main() -> None:
@@ -28,13 +32,23 @@ def main() -> None:
     lifeline.tie_if_asked()
     chosen = load()
     match sys.argv[1:]:
-        case ["api", gate, *fds]:
-            sockets = [socket.socket(fileno=int(fd)) for fd in fds]
-            run(chosen, api(chosen, *sockets, gate=int(gate)))
+        case ["api", gate, listener]:
+            run(chosen, api(chosen, _socket(listener), gate=int(gate)))
+        case ["api", gate, listener, metrics, port]:
+            sockets, beside = (_socket(listener), _socket(metrics)), int(port)
+            run(chosen, api(chosen, *sockets, gate=int(gate), colleague=beside))
         case ["worker"]:
             run(chosen, worker(chosen))
+        case ["worker", metrics]:
+            run(chosen, worker(chosen, _socket(metrics)))
         case _:
             sys.exit(2)
+
+
+def _socket(fd: str) -> socket.socket:
+    inherited = socket.socket(fileno=int(fd))
+    inherited.set_inheritable(False)  # engines shall not have it
+    return inherited
 
 
 def run(chosen: Settings, work: Coroutine[Any, Any, None]) -> None:
@@ -51,11 +65,14 @@ async def api(
     metrics: socket.socket | None = None,
     *,
     gate: int | None = None,
+    colleague: int | None = None,
 ) -> None:
-    """Answer callers (and, on its own socket, Prometheus) until a SIGTERM or SIGINT."""
+    """Answer callers (and, on its own socket, Prometheus) until a SIGTERM or SIGINT.
+
+    `colleague`: port of this machine where a worker shows its counters, to be shown too.
+    """
     from ferrotype.http import app, wire
     from ferrotype.http.access import AccessLog
-    from ferrotype.http.metrics_app import build_metrics
     from ferrotype.http.server import serve
     from ferrotype.wiring.courier import open_courier
     from ferrotype.wiring.front import open_front
@@ -74,8 +91,7 @@ async def api(
         asyncio.TaskGroup() as group,
     ):
         if metrics:
-            metrics.set_inheritable(False)
-            group.create_task(serve(build_metrics(), [metrics], stop))
+            group.create_task(serve(_metrics(front, colleague), [metrics], stop))
         group.create_task(front.janitor.run(stop))
         group.create_task(courier.run(stop))
         gc.freeze()  # the catalogue stays: no collection need walk through it
@@ -84,6 +100,14 @@ async def api(
         await serve(face, [listener], stop)
         stop.set()
     access.close()
+
+
+def _metrics(front: "Front", colleague: int | None) -> "ASGIApp":
+    from ferrotype.http.metrics_app import Colleague, build_metrics
+    from ferrotype.http.queue_gauges import QueueGauges
+
+    queue = QueueGauges(front.watched, front.clock)
+    return build_metrics("api", queue, Colleague(colleague) if colleague else None)
 
 
 def _options(chosen: Settings) -> "Options":
@@ -100,8 +124,11 @@ def _options(chosen: Settings) -> "Options":
     )
 
 
-async def worker(chosen: Settings) -> None:
-    """Work on tasks until a SIGTERM or SIGINT, then drain; a second signal means now."""
+async def worker(chosen: Settings, metrics: socket.socket | None = None) -> None:
+    """Work on tasks until a SIGTERM or SIGINT, then drain; a second signal means now.
+
+    On its own socket it shows its counters.
+    """
     from ferrotype.wiring.back import open_back
     from ferrotype.worker import Stop
 
@@ -110,6 +137,11 @@ async def worker(chosen: Settings) -> None:
     async with open_back(chosen) as back:
         await back.janitor.round()  # what a dead worker held is ours at once
         async with asyncio.TaskGroup() as group:
+            if metrics:
+                from ferrotype.http.metrics_app import build_metrics
+                from ferrotype.http.server import serve
+
+                group.create_task(serve(build_metrics("worker"), [metrics], done))
             group.create_task(back.janitor.run(done))
             try:
                 await back.worker.run(stop)

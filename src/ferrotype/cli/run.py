@@ -15,6 +15,13 @@ Fd = Annotated[
     typer.Option("--fd", help="Serve on this inherited, listening socket instead of a new one."),
 ]
 
+WorkerMetrics = Annotated[
+    int,
+    typer.Option(
+        "--metrics-port", help="Port of this worker's /metrics; 0 for none.", min=0, max=65535
+    ),
+]
+
 
 def api(
     fd: Fd = None,
@@ -34,7 +41,12 @@ def api(
     process.run(chosen, process.api(chosen, listener, listen_for_metrics(chosen)))
 
 
-def worker(data_dir: DataDir = None, log_level: LogLevel = None, config: Config = None) -> None:
+def worker(
+    metrics_port: WorkerMetrics = 0,
+    data_dir: DataDir = None,
+    log_level: LogLevel = None,
+    config: Config = None,
+) -> None:
     """Work on tasks only; as many as you like may share a DATA_DIR."""
     chosen = settings(config, data_dir=data_dir, log_level=log_level)
-    process.run(chosen, process.worker(chosen))
+    process.run(chosen, process.worker(chosen, listen_for_metrics(chosen, metrics_port)))

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import shlex
+import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
@@ -13,7 +15,13 @@ import typer
 from ferrotype import lifeline, plugins
 from ferrotype.cli import first, logs
 from ferrotype.cli.flags import Config, DataDir, Host, LogLevel, Port, settings
-from ferrotype.cli.listen import base_url, listen, listen_for_metrics, root_url
+from ferrotype.cli.listen import (
+    base_url,
+    listen,
+    listen_for_colleague,
+    listen_for_metrics,
+    root_url,
+)
 from ferrotype.cli.output import broken, wrong
 from ferrotype.cli.presence import Presence, Taken, address
 from ferrotype.cli.supervisor import Child, supervise
@@ -47,6 +55,16 @@ PublicUrl = Annotated[
         "--public-url", metavar="URL", help="Scheme and host by which clients know this service."
     ),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handed:
+    """What the two processes inherit: a pipe that holds the API up, and sockets that listen."""
+
+    gate: int
+    listener: socket.socket
+    metrics: socket.socket | None = None
+    worker_metrics: socket.socket | None = None
 
 
 def serve(
@@ -89,26 +107,25 @@ def serve(
 def _serve(chosen: Settings, presence: Presence) -> int:
     with ExitStack() as stack:
         listener = stack.enter_context(listen(chosen))
-        metrics = listen_for_metrics(chosen)
-        sockets = [listener, stack.enter_context(metrics)] if metrics else [listener]
         gate, opener = os.pipe()
         stack.callback(os.close, gate)
         latch = stack.enter_context(os.fdopen(opener, "wb", 0))
-        fds = [gate, *(one.fileno() for one in sockets)]
-        port = listener.getsockname()[1]
-        return asyncio.run(_run(chosen, presence, port, fds, latch.close))
+        handed = Handed(gate=gate, listener=listener)
+        if metrics := listen_for_metrics(chosen):
+            told = stack.enter_context(listen_for_colleague())
+            handed = replace(handed, metrics=stack.enter_context(metrics), worker_metrics=told)
+        return asyncio.run(_run(chosen, presence, handed, latch.close))
 
 
 async def _run(
     chosen: Settings,
     presence: Presence,
-    port: int,
-    fds: Sequence[int],
+    handed: Handed,
     open_gate: Callable[[], None],
 ) -> int:
     """Start the API at once, for it loads slowly, and see to the ledger meanwhile."""
-    ready = asyncio.Event()
-    keeping = asyncio.create_task(supervise(children(chosen, fds, ready)))
+    ready, port = asyncio.Event(), handed.listener.getsockname()[1]
+    keeping = asyncio.create_task(supervise(children(chosen, handed, ready)))
     try:
         await asyncio.to_thread(asyncio.run, first.prepare(chosen))
         presence.announce(base_url(chosen, port))
@@ -121,19 +138,28 @@ async def _run(
         await asyncio.wait({keeping})
 
 
-def children(chosen: Settings, fds: Sequence[int], ready: asyncio.Event) -> tuple[Child, Child]:
-    """Return the two processes of a service.
-
-    `fds` are the numbers of the gate and of the listening sockets; `ready` is set with the gate.
-    """
+def children(chosen: Settings, handed: Handed, ready: asyncio.Event) -> tuple[Child, Child]:
+    """Return the two processes of a service. `ready` is set with the gate."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("FERROTYPE_")}
     env |= chosen.environ()
     if chosen.log_format == "auto" and sys.stderr.isatty():
         env["FERROTYPE_LOG_FORMAT"] = "console"  # their own standard errors are pipes to us
     command = (sys.executable, "-P", "-m", "ferrotype.cli.process")
+    api, worker = [handed.gate, handed.listener.fileno()], list[int]()
+    beside = []  # where the worker's counters are
+    if handed.metrics and handed.worker_metrics:
+        api.append(handed.metrics.fileno())
+        worker.append(handed.worker_metrics.fileno())
+        beside.append(handed.worker_metrics.getsockname()[1])
     return (
-        Child(name="api", argv=(*command, "api", *map(str, fds)), env=env, pass_fds=fds),
-        Child(name="worker", argv=(*command, "worker"), env=env, after=ready),
+        Child(name="api", argv=(*command, "api", *map(str, api + beside)), env=env, pass_fds=api),
+        Child(
+            name="worker",
+            argv=(*command, "worker", *map(str, worker)),
+            env=env,
+            pass_fds=worker,
+            after=ready,
+        ),
     )
 
 

@@ -185,7 +185,8 @@ class ProcessRoom:
         self._child = None
         expected = not self._seats and why == "the room was closed"
         level = self._log.info if expected else self._log.warning
-        level("ended", action="engine.end", pid=child.pid, why=why, said=self._last_words(child))
+        told = {"pid": child.pid, "why": why, "said": self._last_words(child)}
+        level("ended", action="engine.end", tasks=list(self._seats), **told)
         if not ready.done():
             ready.set_exception(EngineDied(why, alone=False))
             ready.exception()
@@ -232,7 +233,8 @@ class ProcessRoom:
             await seat.note(memo)
             error = None
         except Exception as failure:  # whatever the ledger's reason: the engine must learn of it
-            self._log.warning("note failed", action="engine.note", error=repr(failure))
+            task = seat.job.task
+            self._log.warning("note failed", action="engine.note", task=task, error=repr(failure))
             error = str(failure)
         finally:
             seat.noting -= 1

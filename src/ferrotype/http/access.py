@@ -34,6 +34,7 @@ class Line(msgspec.Struct, tag_field="action", tag="request", gc=False):
     bytes: int
     ms: float
     request_id: str
+    task: str
     client: str
 
 
@@ -70,6 +71,7 @@ class AccessLog:
                 bytes=exchange.sent,
                 ms=round((time.perf_counter_ns() - exchange.started) / 1e6, 2),
                 request_id=exchange.request_id,
+                task=exchange.task,
                 client=client[0] if client else "",
             )
         )

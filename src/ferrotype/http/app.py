@@ -7,7 +7,7 @@ from msgspec import Struct
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from ferrotype import metrics
+from ferrotype import metrics, traces
 from ferrotype.catalogue import Catalogue
 from ferrotype.http import wire
 from ferrotype.http.access import AccessLog
@@ -84,7 +84,10 @@ class Face:
     def _note(self, exchange: Exchange) -> None:
         took = (time.perf_counter_ns() - exchange.started) / 1e9
         metrics.requests(exchange.route, exchange.status).observe(took)
+        metrics.sent_bytes(exchange.route).inc(exchange.sent)
         self._access.note(exchange)
+        if exchange.span and traces.listening():
+            traces.tell(exchange.task, exchange.as_span())
 
 
 async def _tell(exchange: Exchange, error: Exception) -> None:
@@ -92,7 +95,7 @@ async def _tell(exchange: Exchange, error: Exception) -> None:
     extra: list[Header] = []
     if isinstance(error, WrongMethod):
         extra.append((b"allow", error.allowed))
-    told = known(error, exchange.request_id, exchange.route)
+    told = known(error, exchange)
     status = status_of(told)
     if isinstance(error, BodyTooLarge | BodyTooSlow):
         extra.append((b"connection", b"close"))

@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from ferrotype.errors import IllegalInput
 from ferrotype.http import wire
 from ferrotype.ports.admin import Key
+from ferrotype.traces import Span
 
 Header = tuple[bytes, bytes]
 JSON = b"application/json"
@@ -35,7 +36,8 @@ class Exchange:
 
     `started` and `arrived` are nanoseconds (steady, wall); `base` begins URLs; `caller` is known
     behind the door; `part` is what the route leaves open of the path; `committed` once a task was
-    accepted: from then on nobody should retry.
+    accepted: from then on nobody should retry. `task` is the one that it is about, once known, and
+    `span` the name under which it is traced, if it is.
     """
 
     __slots__ = (
@@ -52,8 +54,10 @@ class Exchange:
         "scope",
         "send",
         "sent",
+        "span",
         "started",
         "status",
+        "task",
     )
 
     caller: Key
@@ -69,6 +73,8 @@ class Exchange:
         self.path: str = scope["path"]
         self.route = "none"
         self.part = ""
+        self.span = ""
+        self.task = ""
         self.base = ""
         self.committed = False
         self.status = 0
@@ -80,6 +86,23 @@ class Exchange:
             names = [name for name, _ in self.scope["headers"]]
             if any(names.count(name) > 1 for name in SINGLE):
                 raise IllegalInput("A header that must be single is repeated.")
+
+    def as_span(self) -> Span:
+        """Return what is told of this request to those who trace its task."""
+        return Span(
+            name=self.span,
+            start=self.arrived,
+            end=self.arrived + time.perf_counter_ns() - self.started,
+            facts={
+                "http.request.method": self.scope["method"],
+                "http.route": self.route,
+                "http.response.status_code": self.status,
+                "ferrotype.request_id": self.request_id,
+            },
+            error=str(self.status) if self.status >= 500 else "",
+            parent=self.headers.get(b"traceparent", b"").decode("latin-1"),
+            root=self.span == "create",
+        )
 
     def query(self) -> dict[str, str]:
         """Return the query's fields."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from ferrotype import metrics
 from ferrotype.errors import (
     Broken,
     Busy,
@@ -16,6 +17,7 @@ from ferrotype.errors import (
     Unauthorised,
     Unavailable,
 )
+from ferrotype.http.exchange import Exchange
 
 
 class BodyTooLarge(Refused):
@@ -75,13 +77,17 @@ CODES: tuple[tuple[str, int], ...] = (
 )
 
 
-def known(error: Exception, request_id: str, route: str) -> FerrotypeError:
-    """Return the error if it is one of ours. What nobody foresaw goes into the log, not out."""
+def known(error: Exception, exchange: Exchange) -> FerrotypeError:
+    """Count and return the error if it is one of ours.
+
+    What nobody foresaw goes into the log, not out.
+    """
     if isinstance(error, FerrotypeError):
+        metrics.errors("Rehearsed" if isinstance(error, Told) else error.code).inc()
         return error
-    structlog.get_logger().error(
-        "a request broke", action="request", request_id=request_id, route=route, exc_info=error
-    )
+    where = {"request_id": exchange.request_id, "route": exchange.route, "task": exchange.task}
+    structlog.get_logger().error("a request broke", action="request", **where, exc_info=error)
+    metrics.errors(Broken.code).inc()
     return Broken()
 
 

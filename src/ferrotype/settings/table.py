@@ -115,9 +115,13 @@ class Settings:
     ] = None
     host: Annotated[str, About("Address to listen on.", text)] = "127.0.0.1"
     port: Annotated[int, About("Port to listen on; 0 takes a free one.", whole(0, 65535))] = 8765
-    metrics_port: Annotated[
-        int, About("Port of `/metrics`, on 127.0.0.1 only; 0 turns it off.", whole(0, 65535))
-    ] = 9464
+    metrics_port: Annotated[int, About("Port of `/metrics`; 0 turns it off.", whole(0, 65535))] = (
+        9464
+    )
+    metrics_host: Annotated[
+        str,
+        About("Address of `/metrics`. It asks for no key: keep it to machines of yours.", text),
+    ] = "127.0.0.1"
     public_url: Annotated[
         str | None,
         About("Scheme and host that result URLs begin with.", origin, "the request's own Host"),

@@ -10,6 +10,7 @@ from ferrotype.keyring import Keyring
 from ferrotype.limits import VendorLimits
 from ferrotype.links import Links
 from ferrotype.ports.bell import Bell
+from ferrotype.ports.full_ledger import FullLedger
 from ferrotype.ports.ledger import Outbox
 from ferrotype.ports.media_store import MediaStore
 from ferrotype.rehearsal import Rehearsal
@@ -40,6 +41,8 @@ class Front:
     rehearsal: Rehearsal | None
     outbox: Outbox
     bell: Bell
+    watched: FullLedger
+    clock: SystemClock
 
 
 @asynccontextmanager
@@ -76,6 +79,8 @@ async def open_front(settings: Settings) -> AsyncIterator[Front]:
             rehearsal=rehearsal,
             outbox=ledger,
             bell=bell,
+            watched=ledger,
+            clock=clock,
         )
 
 

@@ -1,21 +1,24 @@
 """One attempt at one task, from its claim to the move that ends it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from pathlib import Path
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
-from ferrotype import metrics
+from ferrotype import metrics, traces
 from ferrotype.catalogue import Model
 from ferrotype.errors import Busy, Conflict, FerrotypeError, Refused, UploadFailed
 from ferrotype.media import File, Output
 from ferrotype.ports.engine import EngineRefusal, Job
 from ferrotype.ports.engine_room import EngineDied
 from ferrotype.ports.ledger import Claim, Ending
-from ferrotype.task import Rehearsed, Result, Task
+from ferrotype.task import Rehearsed, Result, Status, Task
+from ferrotype.traces import Span
 from ferrotype.worker.delivery import Delivery
 from ferrotype.worker.inputs import Inputs
 from ferrotype.worker.outputs import BadOutput, inspect
@@ -58,7 +61,8 @@ class Attempt:
         self._fate: Fate | None = None
         self._making: asyncio.Task[Ending] | None = None
         self._claimed_at = tools.clock.steady()
-        self._log = _log.bind(task=claim.task.id, attempt=claim.lease.attempt)
+        self._begun = time.time_ns()
+        self._parts: list[Span] = []  # what is told to those who trace the task
 
     def interrupt(self, fate: Fate) -> None:
         """End the attempt early. The first fate counts, unless it is lost."""
@@ -69,13 +73,17 @@ class Attempt:
 
     async def see_through(self) -> None:
         """Make it and tell the ledger. Whatever goes wrong here ends this attempt alone."""
+        with bound_contextvars(task=self.lease.task, attempt=self.lease.attempt):
+            await self._see_through()
+
+    async def _see_through(self) -> None:
         self._count_claim(self._claim.task)
         try:
             tell = await self._outcome()
             self._seat.leave()
             await self._end(tell)
         except Exception as error:
-            self._log.exception("attempt broke", action="attempt.fault")
+            _log.exception("attempt broke", action="attempt.fault")
             await self._end(self._fault(f"{type(error).__name__} in the worker"))
         finally:
             if self._making is not None:
@@ -132,15 +140,21 @@ class Attempt:
                 placeholders=self._rehearsed.placeholders,
             )
             urls, rules = self._claim.order.inputs, self._model.input_rules
-            inputs = await self._seat.lend(bringer.bring(urls, rules))
+            with traces.timed(self._parts, "inputs"):
+                inputs = await self._seat.lend(bringer.bring(urls, rules))
+            size = sum(file.bytes for files in inputs.values() for file in files)
+            metrics.input_bytes(self._model.name).inc(size)
         job = self._job(folder, inputs)
-        outputs = await self._run(job)
+        with traces.timed(self._parts, "engine"):
+            outputs = await self._run(job)
         self._seat.leave()
         limit = self._tools.options.max_output
         outputs = _with_failures(outputs, self._rehearsed.failed)
         pieces = await asyncio.to_thread(inspect, outputs, folder, job.n, limit)
         await self._hold()
-        produced = await self._delivery.keep(pieces)
+        with traces.timed(self._parts, "store"):
+            produced = await self._delivery.keep(pieces)
+        metrics.result_bytes(self._model.name).inc(sum(item.bytes for item in produced))
         first = produced[0]
         if all(item.code for item in produced):
             return Ending(code=first.code or "", message=first.message or "")
@@ -220,27 +234,61 @@ class Attempt:
 
     def _fault(self, why: str) -> Tell:
         metrics.faults(self._model.name).inc()
-        self._log.warning("fault", action="attempt.fault", why=why)
+        _log.warning("fault", action="attempt.fault", why=why)
         return lambda: self._tools.work.fault(self.lease, why)
 
     async def _end(self, tell: Tell) -> None:
         """Make the move, asking again for as long as the lease lives."""
         try:
-            task = await persist(tell, self._mine)
+            with traces.timed(self._parts, "settle"):
+                task = await persist(tell, self._mine)
         except Conflict:
             # its files stay: a settle of ours that went through unseen has made them the result,
             # and otherwise they go with their task
-            self._log.warning("not ours any more", action="attempt.lost")
+            _log.warning("not ours any more", action="attempt.lost")
+            self._count_loss("Conflict")
             return
         except (Busy, OSError) as error:
-            self._log.warning("not told", action="attempt.lost", error=str(error))
+            _log.warning("not told", action="attempt.lost", error=str(error))
+            self._count_loss(type(error).__name__)
             return
         if task.result is None:
             await self._delivery.take_back()
+        self._count_end(task)
+        _log.info("ended", action="attempt.end", status=task.status, code=task.code)
+
+    def _count_end(self, task: Task) -> None:
         if task.ended:
             metrics.ends(task.model, task.status).inc()
+            metrics.attempts(task.model).observe(task.attempt)
             metrics.run_seconds(task.model).observe(_seconds(task.claim_at, task.end_at))
-        self._log.info("ended", action="attempt.end", status=task.status, code=task.code)
+        else:
+            metrics.returns(task.model).inc()
+        self._tell(task.status, (task.code or "") if task.status is Status.FAILED else "")
+
+    def _count_loss(self, why: str) -> None:
+        metrics.leases_lost(self._claim.task.model).inc()
+        self._tell("lost", why)
+
+    def _tell(self, outcome: str, error: str) -> None:
+        """Tell those who trace the task what this attempt was: waiting, work, and how it ended."""
+        if not traces.listening():
+            return
+        task, lease = self._claim.task, self.lease
+        facts: traces.Facts = {
+            "ferrotype.model": task.model,
+            "ferrotype.attempt": lease.attempt,
+            "ferrotype.worker": lease.worker,
+            "ferrotype.outcome": outcome,
+        }
+        waited = Span(name="wait", start=_nanos(task.submit_at), end=_nanos(task.claim_at))
+        if lease.attempt == 1:
+            traces.tell(task.id, waited)
+        inner, end = tuple(self._parts), time.time_ns()
+        attempt = Span(
+            name="attempt", start=self._begun, end=end, facts=facts, error=error, inner=inner
+        )
+        traces.tell(task.id, attempt)
 
 
 def _with_failures(
@@ -256,6 +304,11 @@ def _with_failures(
 def _seconds(start: datetime | None, end: datetime | None) -> float:
     assert start and end
     return (end - start).total_seconds()
+
+
+def _nanos(at: datetime | None) -> int:
+    assert at
+    return int(at.timestamp() * 1_000_000) * 1000
 
 
 async def _lost() -> Task:

@@ -86,7 +86,7 @@ class Creates:
                 raise
             if not exchange.status:
                 await stream.open()
-            await stream.refuse(known(error, exchange.request_id, exchange.route))
+            await stream.refuse(known(error, exchange))
         await stream.close()
 
     async def _submit(
@@ -107,6 +107,7 @@ class Creates:
             resolve=exchange.headers.get(RESOLVE, b"").strip().lower() == b"enable",
         )
         exchange.committed = True
+        exchange.task, exchange.span = submitted.task_id, "create" if submitted.fresh else "repeat"
         return submitted
 
     async def _attend(self, exchange: Exchange, submitted: Submitted) -> Task:

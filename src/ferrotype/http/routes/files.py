@@ -32,6 +32,7 @@ class Files:
         shape = _KEY.fullmatch(key)
         if shape is None:
             raise Missing()
+        exchange.task, exchange.span = shape[1], "file"
         server = await self._service.served_by(shape[1])
         if server is None:
             raise Denied(EXPIRED)
