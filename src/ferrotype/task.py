@@ -188,6 +188,11 @@ class Result(Struct, frozen=True, kw_only=True):
     shown: dict[str, Any]
     kid: str = ""
 
+    def numbers(self) -> dict[str, float]:
+        """Return the measures of its usage that can be added up."""
+        known = self.usage.items()
+        return {k: v for k, v in known if isinstance(v, int | float) and not isinstance(v, bool)}
+
 
 class Task(Struct, frozen=True, kw_only=True):
     """One create request and its life, as the ledger holds it. Times are UTC."""

@@ -25,7 +25,7 @@ QUERIES = {
     "orphans": upkeep.ORPHANS,
     "running": upkeep.RUNNING,
     "expired": upkeep.EXPIRED,
-    "forget": upkeep.FORGET,
+    "forget": upkeep.FORGETTABLE,
     "created": watch.CREATED,
     "ended": watch.ENDED,
     "list": f"SELECT t.id FROM task t WHERE {intake._MATCHES} ORDER BY t.submit_at DESC, t.n DESC",

@@ -5,7 +5,19 @@ import sys
 import typer
 
 from ferrotype import __version__
-from ferrotype.cli import backup, demo, doctor, keys, models, run, serve
+from ferrotype.cli import (
+    accounts,
+    backup,
+    demo,
+    doctor,
+    keys,
+    models,
+    pausing,
+    run,
+    serve,
+    tasks,
+    usage,
+)
 from ferrotype.errors import FerrotypeError, Occupied
 from ferrotype.plugins import PluginError
 from ferrotype.settings import SettingsError
@@ -24,6 +36,12 @@ app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(accounts.caps, name="caps")
+app.add_typer(tasks.app, name="tasks")
+app.command("pause")(pausing.pause)
+app.command("resume")(pausing.resume)
+app.add_typer(usage.app, name="usage")
 app.command("api")(run.api)
 app.command("worker")(run.worker)
 

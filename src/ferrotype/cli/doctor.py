@@ -132,7 +132,7 @@ def check_ledger(chosen: Settings) -> Iterator[Finding]:
 async def _look_into(chosen: Settings) -> list[Finding]:
     async with open_ledger(chosen) as ledger:
         counts, workers = await ledger.counts(), await ledger.workers()
-        stuck = await ledger.stuck(5)
+        stuck, paused = await ledger.stuck(5), await ledger.paused()
     waiting = sum(n for (_, status), n in counts.items() if status == "PENDING")
     findings = [Finding("ok", f"the ledger answers: {sum(counts.values())} tasks")]
     for worker in workers:
@@ -146,6 +146,8 @@ async def _look_into(chosen: Settings) -> list[Finding]:
         state: Literal["note", "broken"] = "broken" if waiting else "note"
         fix = "Start `ferrotype serve` or `ferrotype worker`."
         findings.append(Finding(state, f"no worker runs; {waiting} tasks wait", fix))
+    for model, why in paused.items():
+        findings.append(Finding("note", f"{model} is paused: {why}", "`ferrotype resume` ends it."))
     if stuck.count:
         said = f"{stuck.count} tasks began {LONELY_AFTER} times or more and did not end: "
         fix = "See the log for what ends their workers; they go on, alone and a minute apart."

@@ -1,6 +1,7 @@
 """`ferrotype models`: what callers may name here, and who serves it."""
 
 import asyncio
+from collections.abc import Mapping
 
 import typer
 
@@ -29,11 +30,13 @@ async def _rows(chosen: Settings) -> list[tuple[str, ...]]:
 
     catalogue = load_catalogue(chosen)
     recipes = {recipe.model: recipe for recipe in chosen.all_recipes}
-    alive = await _workers(chosen)
+    alive, paused = await _workers(chosen), await _paused(chosen)
     rows: list[tuple[str, ...]] = []
     for name, model in sorted(catalogue.models.items()):
         recipe = recipe_of(recipes, name)
         engine, label = (recipe.engine, recipe.label) if recipe else ("-", "not served")
+        if name in paused:
+            label = f"paused: {paused[name]}"
         rows.append((name, model.kind, engine, label, str(alive.get(name, 0)), model.confidence))
     return rows
 
@@ -48,3 +51,11 @@ async def _workers(chosen: Settings) -> dict[str, int]:
             for name in worker.models:
                 count[name] = count.get(name, 0) + 1
     return count
+
+
+async def _paused(chosen: Settings) -> Mapping[str, str]:
+    """Return why, by the models of which nothing is claimed now."""
+    if not has_ledger(chosen):
+        return {}
+    async with open_ledger(chosen) as ledger:
+        return await ledger.paused()

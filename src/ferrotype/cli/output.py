@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
+import msgspec
 import typer
 
 
@@ -20,6 +21,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         shown.add_row(*row)
     Console().print(shown)
+
+
+def json_out(word: object) -> None:
+    """Print something as one JSON document, for other programs."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(word)).decode())
 
 
 def wrong(sentence: str) -> NoReturn:

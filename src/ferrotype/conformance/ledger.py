@@ -5,6 +5,7 @@ from ferrotype.conformance.ledger_intake import IntakeTests
 from ferrotype.conformance.ledger_lanes import LaneTests
 from ferrotype.conformance.ledger_machine import MachineTests
 from ferrotype.conformance.ledger_moves import MoveTests
+from ferrotype.conformance.ledger_operate import OperateTests
 from ferrotype.conformance.ledger_outbox import OutboxTests
 from ferrotype.conformance.ledger_rehearsal import RehearsalTests
 from ferrotype.conformance.ledger_rings import RingTests
@@ -18,6 +19,7 @@ class LedgerSuite(
     RingTests,
     UpkeepTests,
     OutboxTests,
+    OperateTests,
     RehearsalTests,
     BacklogTests,
     MachineTests,

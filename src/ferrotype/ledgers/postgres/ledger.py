@@ -9,6 +9,7 @@ from ferrotype.ledgers.postgres import leading, schema
 from ferrotype.ledgers.postgres.admin import PostgresAdmin, ensure_secret
 from ferrotype.ledgers.postgres.database import Connection, Database
 from ferrotype.ledgers.postgres.intake import PostgresIntake
+from ferrotype.ledgers.postgres.operate import PostgresOperate
 from ferrotype.ledgers.postgres.outbox import PostgresOutbox
 from ferrotype.ledgers.postgres.rehearsal import PostgresBook
 from ferrotype.ledgers.postgres.store import Store
@@ -21,6 +22,7 @@ from ferrotype.ports.bell import Bell
 class PostgresLedger(
     PostgresIntake,
     PostgresWork,
+    PostgresOperate,
     PostgresUpkeep,
     PostgresAdmin,
     PostgresOutbox,

@@ -35,7 +35,8 @@ _SETS: Mapping[Move, str] = {  # what a move writes, besides status, end and wha
 
 
 class Step(NamedTuple):
-    """One task's part of a move. `made`: the result of one that succeeded, as JSON."""
+    """One task's part of a move. `made` and `used`: the result of one that succeeded, and
+    the numbers of its usage, as JSON."""
 
     id: str
     attempt: int | None = None
@@ -44,6 +45,7 @@ class Step(NamedTuple):
     message: str | None = None
     why: str = ""
     made: str | None = None
+    used: str | None = None
 
 
 def _status(move: Move) -> str:
@@ -71,11 +73,8 @@ def _returning(move: Move) -> str:
     )
 
 
-def _sql(move: Move, *, slots: bool) -> str:
-    """Return a move's statement: for tasks without a slot, or (`slots`) for any.
-
-    $1 to $7 are the columns of `Step`, $8 who, $9 the retention, $10 the receivers of letters.
-    """
+def _sets(move: Move) -> str:
+    """Return what a move writes of its tasks."""
     rule = RULES[move]
     targets = {to for _, to in targets_of(rule)}
     sets = [f"status = {_status(move)}"]
@@ -91,7 +90,15 @@ def _sql(move: Move, *, slots: bool) -> str:
         fails = _when(move, {Status.FAILED})
         sets.append(f"code = CASE WHEN {fails} THEN g.code END")
         sets.append(f"message = CASE WHEN {fails} THEN g.message END")
-    guards = [guard_of(rule, row="t.", given="g."), _ALSO.get(move, "true")]
+    return ", ".join(sets)
+
+
+def _sql(move: Move, *, slots: bool) -> str:
+    """Return a move's statement: for tasks without a slot, or (`slots`) for any.
+
+    $1 to $8 are the columns of `Step`, $9 who, $10 the retention, $11 the receivers of letters.
+    """
+    guards = [guard_of(RULES[move], row="t.", given="g."), _ALSO.get(move, "true")]
     if not slots:
         guards.append("NOT t.slot")
     first = _LANES if slots else ""
@@ -100,24 +107,25 @@ def _sql(move: Move, *, slots: bool) -> str:
     return f"""WITH {first} c AS MATERIALIZED (
             SELECT n FROM task WHERE id = ANY($1) AND {after} ORDER BY n FOR UPDATE),
         k AS MATERIALIZED (SELECT ledger_now() AS now, {lanes.FRONT} AS front,
-            $9::interval AS lives FROM (SELECT count(*) FROM c) AS locked),
+            $10::interval AS lives FROM (SELECT count(*) FROM c) AS locked),
         g AS (SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[],
-            $6::text[], $7::text[]) AS g(id, attempt, worker, code, message, why, made)),
-        m AS (UPDATE task t SET {", ".join(sets)} FROM c, k, g, body b
+            $6::text[], $7::text[], $8::text[])
+            AS g(id, attempt, worker, code, message, why, made, used)),
+        m AS (UPDATE task t SET {_sets(move)} FROM c, k, g, body b
             WHERE t.n = c.n AND b.n = c.n AND g.id = t.id AND {" AND ".join(guards)}
-            RETURNING {TASK}, t.n, t.slot, t.worker, t.turn, b.request_id, g.why, g.made,
+            RETURNING {TASK}, t.n, t.slot, t.worker, t.turn, b.request_id, g.why, g.made, g.used,
                 t.attended_until, gen_random_uuid()::text AS event),
         e AS (INSERT INTO event (n, attempt, move, at, who, why)
-            SELECT m.n, m.attempt, '{move}', k.now, $8::text, m.why FROM m, k),
+            SELECT m.n, m.attempt, '{move}', k.now, $9::text, m.why FROM m, k),
         {last}
         x AS (INSERT INTO letter (event, url, task, account, key, model, route, request_id, status,
                 start_at, end_at, due_at)
             SELECT m.event, u.url, m.id, m.account, m.key, m.model, m.route, m.request_id, m.status,
-                m.first_claim_at, m.end_at, m.end_at FROM m, unnest($10::text[]) AS u(url)
+                m.first_claim_at, m.end_at, m.end_at FROM m, unnest($11::text[]) AS u(url)
             WHERE m.status IN ({_TOLD}) AND m.attended_until IS NULL RETURNING task),
-        r AS (INSERT INTO result (n, made, kid)
-            SELECT m.n, m.made, (SELECT kid FROM secret ORDER BY n DESC LIMIT 1) FROM m
-            WHERE m.made IS NOT NULL RETURNING n, kid)
+        r AS (INSERT INTO result (n, made, used, kid)
+            SELECT m.n, m.made, m.used::json, (SELECT kid FROM secret ORDER BY n DESC LIMIT 1)
+            FROM m WHERE m.made IS NOT NULL RETURNING n, kid)
         SELECT m.*, r.kid, EXISTS (SELECT 1 FROM x WHERE x.task = m.id) AS told
         FROM m LEFT JOIN r USING (n)"""
 
@@ -155,12 +163,12 @@ async def apply(
     if told.who not in RULES[move].who:
         raise Conflict(f"{told.who} may not {move} a task.")
     rest = (str(told.who), told.retention, list(told.urls))
-    moved = {row["id"]: row for row in await conn.fetch(PLAIN[move], *columns(steps, 7), *rest)}
+    moved = {row["id"]: row for row in await conn.fetch(PLAIN[move], *columns(steps, 8), *rest)}
     topics = _topics(move, moved.values())
     left = [step for step in steps if step.id not in moved]
     if left and await conn.fetchval(_ANY_SLOT, [step.id for step in left]):
         async with conn.transaction():
-            rows = await conn.fetch(SLOTTED[move], *columns(left, 7), *rest)
+            rows = await conn.fetch(SLOTTED[move], *columns(left, 8), *rest)
             topics |= _topics(move, rows) | await _leave_all(conn, rows)
         moved |= {row["id"]: row for row in rows}
     return moved, topics

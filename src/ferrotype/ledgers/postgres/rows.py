@@ -57,6 +57,11 @@ def text_of(word: msgspec.Struct) -> str:
     return msgspec.json.encode(word).decode()
 
 
+def numbers_of(result: Result) -> str:
+    """Return the numbers of a result's usage as JSON text."""
+    return msgspec.json.encode(result.numbers()).decode()
+
+
 def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
     """Turn rows into the arrays that `unnest` takes."""
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

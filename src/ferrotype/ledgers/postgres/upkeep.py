@@ -10,6 +10,7 @@ from ferrotype.ledgers.postgres import caps, leading, lives
 from ferrotype.ledgers.postgres.database import Connection
 from ferrotype.ledgers.postgres.due import admit_due
 from ferrotype.ledgers.postgres.moves import Step
+from ferrotype.ledgers.postgres.operate import KEYS, MADE
 from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ledgers.postgres.work import DISMISS, lose_all
 from ferrotype.ports.ledger import MARK, Swept
@@ -33,6 +34,7 @@ UNSERVED = f"""WITH RECURSIVE ready(model) AS (
         WHERE task.model = ready.model AND {_READY} AND submit_at <= ledger_now() - $1::interval
         LIMIT {CHUNK}) AS t
     WHERE NOT EXISTS (SELECT 1 FROM worker w WHERE ready.model = ANY(w.models))
+        AND NOT EXISTS (SELECT 1 FROM paused p WHERE p.model = ready.model)
         AND NOT EXISTS (SELECT 1 FROM served s WHERE s.model = ready.model
             AND s.until_at > ledger_now() - $1::interval)"""
 LEFT = f"""SELECT id, status FROM task WHERE attended_until IS NOT NULL AND stop_at IS NULL
@@ -46,8 +48,13 @@ EXPIRED = """UPDATE task SET swept = ledger_now() WHERE n IN (SELECT n FROM task
             AND (swept IS NULL OR swept <= ledger_now() - $2::interval)
         ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING id, submit_at"""
-FORGET = f"""WITH gone AS (DELETE FROM task WHERE id = ANY($1) AND swept IS NOT NULL
-        AND {guard_of(RULES[Move.EXPIRE])} RETURNING n),
+_FORGETTABLE = f"""t.id = ANY($1) AND t.swept IS NOT NULL
+    AND {guard_of(RULES[Move.EXPIRE], row="t.")}"""
+LOCK = f"SELECT n FROM task t WHERE {_FORGETTABLE} ORDER BY n FOR UPDATE"
+FORGET = f"""WITH gone AS (DELETE FROM task t WHERE {_FORGETTABLE} RETURNING n),
+    u AS (INSERT INTO used ({KEYS}, amount) SELECT {KEYS}, sum(amount)
+        FROM ({MADE.format(which=_FORGETTABLE)}) AS made GROUP BY {KEYS} ORDER BY {KEYS}
+        ON CONFLICT ({KEYS}) DO UPDATE SET amount = used.amount + excluded.amount),
     b AS (DELETE FROM body WHERE n IN (SELECT n FROM gone)),
     r AS (DELETE FROM result WHERE n IN (SELECT n FROM gone)),
     o AS (DELETE FROM note WHERE n IN (SELECT n FROM gone)),
@@ -132,7 +139,13 @@ class PostgresUpkeep:
 
     async def forget(self, task_ids: Collection[str]) -> None:
         """Remove marked tasks with their body, result, events and idempotency keys."""
-        await self._store.database.fetch(FORGET, list(task_ids))
+        ids = list(task_ids)
+
+        async def work(conn: Connection) -> None:
+            await conn.execute(LOCK, ids)  # what another janitor forgot meanwhile is added up once
+            await conn.execute(FORGET, ids)
+
+        await self._store.change(work)
 
     async def known(self, task_ids: Collection[str]) -> frozenset[str]:
         """Return those ids that the ledger still holds."""

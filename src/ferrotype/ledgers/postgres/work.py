@@ -15,7 +15,16 @@ from ferrotype.ledgers.postgres.batches import Batches
 from ferrotype.ledgers.postgres.database import Connection
 from ferrotype.ledgers.postgres.due import admit_due
 from ferrotype.ledgers.postgres.moves import Step
-from ferrotype.ledgers.postgres.rows import LIVING, READ, TASK, columns, order_of, task_of, text_of
+from ferrotype.ledgers.postgres.rows import (
+    LIVING,
+    READ,
+    TASK,
+    columns,
+    numbers_of,
+    order_of,
+    task_of,
+    text_of,
+)
 from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ports.ledger import Claim, Ending, Renewal, WorkerCard
 from ferrotype.task import RULES, Lease, Move, Result, Task, Who
@@ -29,7 +38,9 @@ CLAIM = f"""WITH w AS MATERIALIZED (SELECT EXISTS (SELECT 1 FROM worker WHERE id
     m AS MATERIALIZED (SELECT asked.model FROM w, due, unnest($3::text[]) AS asked(model)
         CROSS JOIN LATERAL (SELECT n, priority, turn FROM task
             WHERE {_READY.format(model="asked.model")}) AS head
-        WHERE w.known AND NOT due.any ORDER BY head.priority DESC, head.turn, head.n LIMIT 1),
+        WHERE w.known AND NOT due.any
+            AND NOT EXISTS (SELECT 1 FROM paused p WHERE p.model = asked.model)
+        ORDER BY head.priority DESC, head.turn, head.n LIMIT 1),
     c AS MATERIALIZED (SELECT n FROM task WHERE {_READY.format(model="(SELECT model FROM m)")}
         FOR UPDATE SKIP LOCKED),
     k AS MATERIALIZED (SELECT ledger_now() AS now FROM (SELECT count(*) FROM c) AS locked),
@@ -226,7 +237,13 @@ class PostgresWork:
         self, ends: Sequence[tuple[Lease, Result]]
     ) -> Sequence[Task | Exception]:
         steps = {
-            lease.task: Step(lease.task, lease.attempt, lease.worker, made=text_of(result))
+            lease.task: Step(
+                lease.task,
+                lease.attempt,
+                lease.worker,
+                made=text_of(result),
+                used=numbers_of(result),
+            )
             for lease, result in ends
         }
 

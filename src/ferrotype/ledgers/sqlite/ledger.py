@@ -16,6 +16,7 @@ from ferrotype.ledgers.limits import Limits
 from ferrotype.ledgers.sqlite.admin import SqliteAdmin, ensure_secret
 from ferrotype.ledgers.sqlite.intake import SqliteIntake
 from ferrotype.ledgers.sqlite.locks import BatchLock, FileLock
+from ferrotype.ledgers.sqlite.operate import SqliteOperate
 from ferrotype.ledgers.sqlite.outbox import SqliteOutbox
 from ferrotype.ledgers.sqlite.rehearsal import SqliteBook
 from ferrotype.ledgers.sqlite.schema import connect, prepare
@@ -30,9 +31,16 @@ DATABASE = "ledger.db"
 
 
 class SqliteLedger(
-    SqliteIntake, SqliteWork, SqliteUpkeep, SqliteAdmin, SqliteOutbox, SqliteBook, SqliteWatch
+    SqliteIntake,
+    SqliteWork,
+    SqliteUpkeep,
+    SqliteAdmin,
+    SqliteOutbox,
+    SqliteBook,
+    SqliteWatch,
+    SqliteOperate,
 ):
-    """The ports `Intake`, `Work`, `Upkeep`, `Admin`, `Outbox`, `Book`, `Watch`, for one machine.
+    """The ports `Intake`, `Work`, `Upkeep`, `Admin`, `Outbox`, `Book`, `Watch`, `Operate`.
 
     `async with SqliteLedger.open(data_dir, bell=bell, migrate=True) as ledger:`
     """

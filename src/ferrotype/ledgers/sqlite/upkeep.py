@@ -13,6 +13,7 @@ from ferrotype.errors import Conflict, TimedOut, Unavailable, default_message
 from ferrotype.ledgers.guards import guard_of
 from ferrotype.ledgers.sqlite import caps, moves
 from ferrotype.ledgers.sqlite.locks import FileLock
+from ferrotype.ledgers.sqlite.operate import keep_used
 from ferrotype.ledgers.sqlite.rows import SECOND, moment
 from ferrotype.ledgers.sqlite.store import Store
 from ferrotype.ledgers.sqlite.work import admit_due, dismiss
@@ -32,6 +33,7 @@ UNSERVED_MODELS = f"""WITH RECURSIVE ready(model) AS (
         FROM ready WHERE ready.model IS NOT NULL)
     SELECT model FROM ready WHERE model IS NOT NULL
         AND model NOT IN (SELECT m.value FROM worker w, json_each(w.models) m)
+        AND model NOT IN (SELECT model FROM paused)
         AND coalesce((SELECT until_at FROM served s WHERE s.model = ready.model), 0) <= :before"""
 UNSERVED = f"SELECT id FROM task WHERE model = ? AND {_READY} AND submit_at <= ? LIMIT {CHUNK}"
 LEFT = f"""SELECT id, status FROM task WHERE attended_until IS NOT NULL AND stop_at IS NULL
@@ -44,8 +46,8 @@ EXPIRED = """UPDATE task SET swept = :now WHERE n IN (SELECT n FROM task
     WHERE expires_at IS NOT NULL AND expires_at <= :now AND swept <= :again
     ORDER BY expires_at LIMIT :limit)
     RETURNING id, submit_at"""
-FORGET = f"""DELETE FROM task WHERE id = ? AND swept AND {guard_of(RULES[Move.EXPIRE])}
-    RETURNING n"""
+FORGETTABLE = f"""SELECT n FROM task WHERE id IN (SELECT value FROM json_each(?)) AND swept
+    AND {guard_of(RULES[Move.EXPIRE])}"""
 
 
 class SqliteUpkeep:
@@ -142,11 +144,12 @@ class SqliteUpkeep:
         """Remove marked tasks with their body, result, events and idempotency keys."""
 
         def command(batch: Batch) -> None:
-            for task_id in task_ids:
-                row = batch.conn.execute(FORGET, (task_id,)).fetchone()
-                if row is not None:
-                    for table in ("body", "result", "note", "event", "idempotency"):
-                        batch.conn.execute(f"DELETE FROM {table} WHERE n = ?", row)
+            names = msgspec.json.encode(list(task_ids)).decode()
+            ns = [row[0] for row in batch.conn.execute(FORGETTABLE, (names,)).fetchall()]
+            keep_used(batch, ns)
+            for n in ns:
+                for table in ("task", "body", "result", "note", "event", "idempotency"):
+                    batch.conn.execute(f"DELETE FROM {table} WHERE n = ?", (n,))
 
         await self._store.writer.do(command)
 

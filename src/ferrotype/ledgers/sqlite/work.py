@@ -27,6 +27,7 @@ from ferrotype.task import Lease, Move, Result, Task, Who
 NEXT = """SELECT t.id FROM json_each(:models) m JOIN task t ON t.n =
     (SELECT n FROM task WHERE model = m.value AND status = 'PENDING' AND turn IS NOT NULL
         AND (alone = 0 OR :alone) ORDER BY priority DESC, turn, n LIMIT 1)
+    WHERE m.value NOT IN (SELECT model FROM paused)
     ORDER BY t.priority DESC, t.turn, t.n LIMIT 1"""
 DUE = """SELECT id FROM task
     WHERE status = 'PENDING' AND not_before IS NOT NULL AND not_before <= ? LIMIT 100"""
@@ -239,7 +240,8 @@ class SqliteWork:
             return read_task(conn, row[0])
         kid = conn.execute("SELECT kid FROM secret ORDER BY from_at DESC LIMIT 1").fetchone()[0]
         made = text_of(msgspec.structs.replace(result, kid=kid))
-        conn.execute("INSERT INTO result (n, made) VALUES (?, ?)", (moved.n, made))
+        used = msgspec.json.encode(result.numbers()).decode()
+        conn.execute("INSERT INTO result (n, made, used) VALUES (?, ?, ?)", (moved.n, made, used))
         return read_task(conn, moved.n)
 
 

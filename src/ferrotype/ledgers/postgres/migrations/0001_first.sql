@@ -67,6 +67,13 @@ CREATE TABLE worker (
     seen_at TIMESTAMPTZ NOT NULL
 ) WITH (fillfactor = 50);
 
+-- Models of which nothing is claimed for a while.
+CREATE TABLE paused (
+    model TEXT COLLATE "C" PRIMARY KEY,
+    why TEXT NOT NULL,
+    at TIMESTAMPTZ NOT NULL
+);
+
 -- When the last worker of a model went: the start of its being unserved.
 CREATE TABLE served (model TEXT PRIMARY KEY, until_at TIMESTAMPTZ NOT NULL);
 
@@ -131,7 +138,12 @@ CREATE TABLE body (
     asked TEXT NOT NULL     -- JSON; as text, since JSONB has no NUL character
 );
 
-CREATE TABLE result (n BIGINT PRIMARY KEY, made TEXT NOT NULL, kid TEXT NOT NULL);
+CREATE TABLE result (
+    n BIGINT PRIMARY KEY,
+    made TEXT NOT NULL,
+    used JSON NOT NULL,     -- the numbers of its usage
+    kid TEXT NOT NULL
+);
 
 CREATE TABLE note (n BIGINT PRIMARY KEY, attempt INTEGER NOT NULL, memo BYTEA NOT NULL);
 
@@ -180,4 +192,16 @@ CREATE TABLE rehearsal (
     rule TEXT NOT NULL,
     strikes INTEGER CHECK (strikes > 0),  -- NULL: without end
     until_at TIMESTAMPTZ
+);
+
+-- What tasks used that are forgotten.
+CREATE TABLE used (
+    day DATE NOT NULL,
+    account TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    model TEXT COLLATE "C" NOT NULL,
+    status TEXT COLLATE "C" NOT NULL,
+    measure TEXT COLLATE "C" NOT NULL,
+    amount DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (day, account, key, model, status, measure)
 );
