@@ -1,6 +1,6 @@
 """`make bench`: measure everything, print it, and write docs/performance.md.
 
-python -m bench [rates | ledger | latency | recovery | pictures] ...
+python -m bench [rates | ledger | latency | recovery | pictures | database] ...
 
 With names, only those families are measured, and nothing is written.
 """
@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import claims, document, latency, pictures, rates, recovery
+from bench import claims, database, document, latency, pictures, rates, recovery
 from bench.rows import HEAD, Section
 from bench.servers import LOAD
 from bench.wrk import missing
@@ -29,6 +29,7 @@ FAMILIES: Mapping[str, Callable[[Path], Section]] = {
     "latency": latency.measure,
     "recovery": recovery.measure,
     "pictures": pictures.measure,
+    "database": database.measure,
 }
 
 

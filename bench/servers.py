@@ -92,12 +92,12 @@ def wait_until_up(
     raise TimeoutError(f"{url} did not answer within {seconds:g} s")
 
 
-def make_home(data: Path, names: Sequence[str] = ("bench",)) -> None:
+def make_home(data: Path, names: Sequence[str] = ("bench",), **settings: object) -> None:
     """Make a ledger in `data` with one account a name; the first one's key is `KEY`."""
     for number, name in enumerate(names):
         key = f"{KEY}-{number}" if number else KEY
         argv = python("ferrotype", "keys", "create", name, "--key", key, "--account", name)
-        subprocess.run(argv, env=environ(data), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(argv, env=environ(data, **settings), check=True, stdout=subprocess.DEVNULL)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ SESSION = {
     "application_name": "ferrotype",
     "statement_timeout": "8000",  # ms: what takes longer holds up others
     "idle_in_transaction_session_timeout": "5000",  # ms: a stopped process must hold no locks
+    "plan_cache_mode": "force_generic_plan",  # to plan a move takes longer than to make it
+    "jit": "off",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",

@@ -7,6 +7,7 @@ that has locked the lane first; the others are done with the one statement.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from ferrotype.errors import Conflict
@@ -93,56 +94,63 @@ def _sets(move: Move) -> str:
     return ", ".join(sets)
 
 
-def _sql(move: Move, *, slots: bool) -> str:
+@cache
+def statement(move: Move, *, slots: bool, letters: bool) -> str:
     """Return a move's statement: for tasks without a slot, or (`slots`) for any.
 
-    $1 to $8 are the columns of `Step`, $9 who, $10 the retention, $11 the receivers of letters.
+    $1 to $8 are the columns of `Step`, $9 who, $10 the retention; with `letters`, $11 is whom to
+    tell of ends. Only what the move can come to is in it: each part costs, even with nothing to do.
     """
+    targets = {to for _, to in targets_of(RULES[move])}
+    letters = letters and bool(targets & TOLD)
+    returns = Status.RUNNING in RULES[move].sources and Status.PENDING in targets
     guards = [guard_of(RULES[move], row="t.", given="g."), _ALSO.get(move, "true")]
     if not slots:
         guards.append("NOT t.slot")
-    first = _LANES if slots else ""
-    after = "true" if not slots else "(SELECT count(*) FROM l) >= 0"
-    last = "" if slots else _ACCOUNTS
-    return f"""WITH {first} c AS MATERIALIZED (
-            SELECT n FROM task WHERE id = ANY($1) AND {after} ORDER BY n FOR UPDATE),
-        k AS MATERIALIZED (SELECT ledger_now() AS now, {lanes.FRONT} AS front,
-            $10::interval AS lives FROM (SELECT count(*) FROM c) AS locked),
-        g AS (SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[],
-            $6::text[], $7::text[], $8::text[])
-            AS g(id, attempt, worker, code, message, why, made, used)),
-        m AS (UPDATE task t SET {_sets(move)} FROM c, k, g, body b
+    parts = [
+        f"""c AS MATERIALIZED (SELECT n FROM task WHERE id = ANY($1)
+            {"AND (SELECT count(*) FROM l) >= 0" if slots else ""} ORDER BY n FOR UPDATE)""",
+        f"""k AS MATERIALIZED (SELECT ledger_now() AS now, {lanes.FRONT if returns else 0} AS front,
+            $10::interval AS lives FROM (SELECT count(*) FROM c) AS locked)""",
+        _GIVEN,
+        f"""m AS (UPDATE task t SET {_sets(move)} FROM c, k, g, body b
             WHERE t.n = c.n AND b.n = c.n AND g.id = t.id AND {" AND ".join(guards)}
             RETURNING {TASK}, t.n, t.slot, t.worker, t.turn, b.request_id, g.why, g.made, g.used,
-                t.attended_until, gen_random_uuid()::text AS event),
-        e AS (INSERT INTO event (n, attempt, move, at, who, why)
-            SELECT m.n, m.attempt, '{move}', k.now, $9::text, m.why FROM m, k),
-        {last}
-        x AS (INSERT INTO letter (event, url, task, account, key, model, route, request_id, status,
-                start_at, end_at, due_at)
-            SELECT m.event, u.url, m.id, m.account, m.key, m.model, m.route, m.request_id, m.status,
-                m.first_claim_at, m.end_at, m.end_at FROM m, unnest($11::text[]) AS u(url)
-            WHERE m.status IN ({_TOLD}) AND m.attended_until IS NULL RETURNING task),
-        r AS (INSERT INTO result (n, made, used, kid)
-            SELECT m.n, m.made, m.used::json, (SELECT kid FROM secret ORDER BY n DESC LIMIT 1)
-            FROM m WHERE m.made IS NOT NULL RETURNING n, kid)
-        SELECT m.*, r.kid, EXISTS (SELECT 1 FROM x WHERE x.task = m.id) AS told
-        FROM m LEFT JOIN r USING (n)"""
+                t.attended_until)""",
+        f"""e AS (INSERT INTO event (n, attempt, move, at, who, why)
+            SELECT m.n, m.attempt, '{move}', k.now, $9::text, m.why FROM m, k)""",
+    ]
+    parts = [*([_LANES] if slots else []), *parts]
+    parts += [_ACCOUNTS] if targets & FINAL and not slots else []
+    parts += [_LETTERS] if letters else []
+    parts += [_RESULTS] if move is Move.SUCCEED else []
+    kid, join = ("r.kid", "LEFT JOIN r USING (n)") if move is Move.SUCCEED else ("NULL AS kid", "")
+    told = "EXISTS (SELECT 1 FROM x WHERE x.task = m.id)" if letters else "false"
+    return f"WITH {', '.join(parts)} SELECT m.*, {kid}, {told} AS told FROM m {join}"
 
 
 _LANES = """l AS MATERIALIZED (SELECT 1 FROM lane
     WHERE (account, model) IN (SELECT account, model FROM task WHERE id = ANY($1))
-    ORDER BY account, model FOR UPDATE),"""
+    ORDER BY account, model FOR UPDATE)"""
+_GIVEN = """g AS (SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[],
+    $6::text[], $7::text[], $8::text[])
+    AS g(id, attempt, worker, code, message, why, made, used))"""
 _ACCOUNTS = f"""a AS (UPDATE account SET open = account.open - ended.count FROM
     (SELECT account, count(*) AS count FROM m
         WHERE status IN ({", ".join(f"'{status}'" for status in sorted(FINAL))})
         GROUP BY account) AS ended
-    WHERE account.id = ended.account),"""
-_TOLD = ", ".join(f"'{status}'" for status in sorted(TOLD))
-_OWN = {Move.ADD, Move.ADMIT, Move.DUE, Move.CLAIM, Move.PROGRESS, Move.EXPIRE}  # elsewhere
-MOVES = frozenset(set(Move) - _OWN)
-PLAIN: Mapping[Move, str] = {move: _sql(move, slots=False) for move in sorted(MOVES)}
-SLOTTED: Mapping[Move, str] = {move: _sql(move, slots=True) for move in sorted(MOVES)}
+    WHERE account.id = ended.account)"""
+_LETTERS = f"""x AS (INSERT INTO letter (event, url, task, account, key, model, route, request_id,
+        status, start_at, end_at, due_at)
+    SELECT told.event, u.url, told.id, told.account, told.key, told.model, told.route,
+        told.request_id, told.status, told.first_claim_at, told.end_at, told.end_at
+    FROM (SELECT m.*, gen_random_uuid()::text AS event FROM m
+        WHERE m.status IN ({", ".join(f"'{status}'" for status in sorted(TOLD))})
+            AND m.attended_until IS NULL OFFSET 0) AS told, unnest($11::text[]) AS u(url)
+    RETURNING task)"""
+_RESULTS = """r AS (INSERT INTO result (n, made, used, kid)
+    SELECT m.n, m.made, m.used::json, (SELECT kid FROM secret ORDER BY n DESC LIMIT 1)
+    FROM m RETURNING n, kid)"""
 
 
 class Told(NamedTuple):
@@ -162,15 +170,22 @@ async def apply(
     """
     if told.who not in RULES[move].who:
         raise Conflict(f"{told.who} may not {move} a task.")
-    rest = (str(told.who), told.retention, list(told.urls))
-    moved = {row["id"]: row for row in await conn.fetch(PLAIN[move], *columns(steps, 8), *rest)}
+
+    async def make(some: Sequence[Step], *, slots: bool) -> Mapping[str, Any]:
+        letters = bool(told.urls) and any(to in TOLD for _, to in targets_of(RULES[move]))
+        rest = (str(told.who), told.retention, *([list(told.urls)] if letters else []))
+        query = statement(move, slots=slots, letters=letters)
+        return {row["id"]: row for row in await conn.fetch(query, *columns(some, 8), *rest)}
+
+    moved = dict(await make(steps, slots=False))
     topics = _topics(move, moved.values())
     left = [step for step in steps if step.id not in moved]
     if left and await conn.fetchval(_ANY_SLOT, [step.id for step in left]):
         async with conn.transaction():
-            rows = await conn.fetch(SLOTTED[move], *columns(left, 8), *rest)
+            slotted = await make(left, slots=True)
+            rows = list(slotted.values())
             topics |= _topics(move, rows) | await _leave_all(conn, rows)
-        moved |= {row["id"]: row for row in rows}
+        moved |= slotted
     return moved, topics
 
 
