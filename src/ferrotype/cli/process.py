@@ -55,8 +55,11 @@ def run(chosen: Settings, work: Coroutine[Any, Any, None]) -> None:
     """Run one of the two until its end."""
     import uvloop
 
+    from ferrotype.wiring.tracing import tracing
+
     logs.configure(chosen.log_level, chosen.log_format)
-    uvloop.run(work)
+    with tracing(work.__name__):
+        uvloop.run(work)
 
 
 async def api(
@@ -80,8 +83,8 @@ async def api(
     if gate is not None:
         os.read(gate, 1)  # all is loaded by now, and nothing runs yet that this could hold up
         os.close(gate)
-    stop, access = asyncio.Event(), AccessLog.to_stderr()
-    _on_signal(stop.set)
+    _on_signal((stop := asyncio.Event()).set)
+    access = AccessLog.to_stderr()
     listener.set_inheritable(False)
     async with (
         open_front(chosen) as front,

@@ -121,15 +121,8 @@ def build(
     region = options.region if options.region_hosts else None
     hosts = Hosts(options.allowed_hosts, options.public_url, options.trusted_proxies, region)
     door = Door(keyring, hosts, options.workspaces)
-    tasks = Tasks(
-        service,
-        catalogue,
-        links,
-        store,
-        hold=options.hold,
-        region=options.region,
-        rehearsal=rehearsal,
-    )
+    told = options.hold, options.region
+    tasks = Tasks(service, catalogue, links, store, *told, rehearsal)
     creates = Creates(service, tasks, options.limits)
     models = Models(service, catalogue)
     files = Files(service, links, store)

@@ -27,7 +27,6 @@ class Tasks:
         catalogue: Catalogue,
         links: Links,
         store: MediaStore,
-        *,
         hold: float,
         region: str,
         rehearsal: Rehearsal | None = None,
