@@ -17,6 +17,8 @@ from ferrotype.media_stores.object_inputs import ObjectInputs
 from ferrotype.media_stores.objects import ObjectFiles, open_bucket
 from ferrotype.ports.media_store import Stored
 
+pytest_plugins = ["bucket_fixtures"]
+
 
 @pytest.fixture(autouse=True)
 def variables(swift: Swift, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from swift import Swift
 
 from ferrotype.testing import Server, server
 
+pytest_plugins = ["bucket_fixtures"]
+
 CREATE = "/services/aigc/text2image/image-synthesis"
 EDIT = "/services/aigc/image2image/image-synthesis"
 

@@ -19,6 +19,8 @@ from ferrotype.ledgers.postgres import Limits, lives
 from ferrotype.ports.ledger import Ending
 from ferrotype.task import Move, Status
 
+pytest_plugins = ["postgres_fixtures"]
+
 QUICK = Limits(test=True, patience=3.0, lease=1.0)
 
 

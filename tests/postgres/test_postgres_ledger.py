@@ -14,6 +14,8 @@ from ferrotype.conformance import BellSuite, FullLedger, LedgerSuite, Wanted
 from ferrotype.ledgers.postgres import Limits
 from ferrotype.ports.bell import Bell
 
+pytest_plugins = ["postgres_fixtures"]
+
 
 class Databases:
     """The database of each folder that a test names."""

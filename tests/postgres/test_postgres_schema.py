@@ -12,6 +12,8 @@ from ferrotype.conformance.ledger_base import DONE, MODEL, card, must_claim, new
 from ferrotype.errors import Broken
 from ferrotype.ledgers.postgres import schema
 
+pytest_plugins = ["postgres_fixtures"]
+
 NEXT = "ALTER TABLE task ADD COLUMN extra TEXT NOT NULL DEFAULT 'none'; CREATE TABLE more (n INT)"
 
 

@@ -33,14 +33,14 @@ def main() -> None:
     chosen = load()
     match sys.argv[1:]:
         case ["api", gate, listener]:
-            run(chosen, api(chosen, _socket(listener), gate=int(gate)))
+            run("api", chosen, api(chosen, _socket(listener), gate=int(gate)))
         case ["api", gate, listener, metrics, port]:
             sockets, beside = (_socket(listener), _socket(metrics)), int(port)
-            run(chosen, api(chosen, *sockets, gate=int(gate), colleague=beside))
+            run("api", chosen, api(chosen, *sockets, gate=int(gate), colleague=beside))
         case ["worker"]:
-            run(chosen, worker(chosen))
+            run("worker", chosen, worker(chosen))
         case ["worker", metrics]:
-            run(chosen, worker(chosen, _socket(metrics)))
+            run("worker", chosen, worker(chosen, _socket(metrics)))
         case _:
             sys.exit(2)
 
@@ -51,14 +51,14 @@ def _socket(fd: str) -> socket.socket:
     return inherited
 
 
-def run(chosen: Settings, work: Coroutine[Any, Any, None]) -> None:
-    """Run one of the two until its end."""
+def run(name: str, chosen: Settings, work: Coroutine[Any, Any, None]) -> None:
+    """Run one of the two ("api" or "worker") until its end."""
     import uvloop
 
     from ferrotype.wiring.tracing import tracing
 
     logs.configure(chosen.log_level, chosen.log_format)
-    with tracing(work.__name__):
+    with tracing(name):
         uvloop.run(work)
 
 
@@ -80,9 +80,7 @@ async def api(
     from ferrotype.wiring.courier import open_courier
     from ferrotype.wiring.front import open_front
 
-    if gate is not None:
-        os.read(gate, 1)  # all is loaded by now, and nothing runs yet that this could hold up
-        os.close(gate)
+    _pass(gate)
     _on_signal((stop := asyncio.Event()).set)
     access = AccessLog.to_stderr()
     listener.set_inheritable(False)
@@ -103,6 +101,13 @@ async def api(
         await serve(face, [listener], stop)
         stop.set()
     access.close()
+
+
+def _pass(gate: int | None) -> None:
+    """Wait until our parent opens the gate. All is loaded by now, and nothing runs yet."""
+    if gate is not None:
+        os.read(gate, 1)
+        os.close(gate)
 
 
 def _metrics(front: "Front", colleague: int | None) -> "ASGIApp":

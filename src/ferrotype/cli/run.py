@@ -38,7 +38,7 @@ def api(
         listener = socket.socket(fileno=fd) if fd is not None else listen(chosen)
     except OSError:
         wrong(f"--fd: {fd} is no open socket.")
-    process.run(chosen, process.api(chosen, listener, listen_for_metrics(chosen)))
+    process.run("api", chosen, process.api(chosen, listener, listen_for_metrics(chosen)))
 
 
 def worker(
@@ -49,4 +49,4 @@ def worker(
 ) -> None:
     """Work on tasks only; as many as you like may share a DATA_DIR."""
     chosen = settings(config, data_dir=data_dir, log_level=log_level)
-    process.run(chosen, process.worker(chosen, listen_for_metrics(chosen, metrics_port)))
+    process.run("worker", chosen, process.worker(chosen, listen_for_metrics(chosen, metrics_port)))

@@ -13,6 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -78,7 +79,8 @@ class Tracer:
         Whether it was sampled is known too: that depends on its ids alone.
         """
         sampled = self.provider.sampler.should_sample(None, trace_id, "create")
-        flags = TraceFlags(TraceFlags.SAMPLED if sampled.decision.is_sampled() else 0)
+        kept = sampled.decision is Decision.RECORD_AND_SAMPLE
+        flags = TraceFlags(TraceFlags.SAMPLED if kept else 0)
         first = SpanContext(trace_id, trace_id & HALF, is_remote=True, trace_flags=flags)
         return trace.set_span_in_context(trace.NonRecordingSpan(first), Context())
 
