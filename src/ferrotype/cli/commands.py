@@ -16,6 +16,7 @@ from ferrotype.cli import (
     run,
     serve,
     tasks,
+    top,
     usage,
 )
 from ferrotype.errors import FerrotypeError, Occupied
@@ -39,6 +40,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(accounts.caps, name="caps")
 app.add_typer(tasks.app, name="tasks")
+app.command("top")(top.top)
 app.command("pause")(pausing.pause)
 app.command("resume")(pausing.resume)
 app.add_typer(usage.app, name="usage")

@@ -1,4 +1,4 @@
-"""Joins calls: what arrived while the last batch ran is the next one."""
+"""Joins calls (creates, ends, polls): what arrived while the last batch ran is the next one."""
 
 import asyncio
 import queue

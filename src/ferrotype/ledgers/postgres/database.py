@@ -23,6 +23,7 @@ SESSION = {
     "statement_timeout": "8000",  # ms: what takes longer holds up others
     "idle_in_transaction_session_timeout": "5000",  # ms: a stopped process must hold no locks
     "plan_cache_mode": "force_generic_plan",  # to plan a move takes longer than to make it
+    "enable_seqscan": "off",  # a plan is made on the first day, when all tables are small
     "jit": "off",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",

@@ -13,7 +13,7 @@ from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ports.ledger import Added, Listed, ListQuery, Page
 from ferrotype.task import Event, Move, NewTask, Task, Who
 
-_READ = f"{READ} WHERE t.id = $1 AND t.account = $2 AND {LIVING}"
+_READ = f"{READ} WHERE t.id = ANY($1) AND {LIVING}"
 _MATCHES = f"""t.account = $1 AND {LIVING}
     AND t.submit_at >= coalesce($2, ledger_now() - interval '24 hours')
     AND t.submit_at < coalesce($3, 'infinity'::timestamptz)
@@ -26,7 +26,7 @@ _PAGE = f"""SELECT {TASK}, b.request_id FROM task t JOIN body b USING (n) WHERE 
 _SERVED_BY = f"""SELECT b.served_by FROM task t JOIN body b USING (n)
     WHERE t.id = $1 AND {LIVING}"""
 _EVENTS = f"""SELECT e.attempt, e.move, e.at, e.who, e.why FROM task t JOIN event e USING (n)
-    WHERE t.id = $1 AND t.account = $2 AND {LIVING} ORDER BY e.i"""
+    WHERE t.id = $1 AND t.account IS NOT DISTINCT FROM $2 AND {LIVING} ORDER BY e.i"""
 _ATTEND = """UPDATE task SET attended_until = ledger_now() + $2::interval
     WHERE id = $1 AND attended_until IS NOT NULL AND status IN ('PENDING', 'RUNNING')"""
 
@@ -37,6 +37,7 @@ class PostgresIntake:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._adding = Batches(Adding(store).add_all, store.limits.queue)
+        self._reading = Batches(self._read_all, store.limits.queue)
 
     async def add(self, new: NewTask) -> Added:
         """Commit a task as PENDING, durably, with its idempotency key, lane and turn."""
@@ -50,8 +51,8 @@ class PostgresIntake:
         """Return the account's task, or None: no such id, somebody else's, or expired."""
         if not storable(task_id):
             return None
-        row = await self._store.database.row(_READ, task_id, account)
-        return row and task_of(row, row["made"], row["kid"])
+        task = await self._reading.do(task_id)
+        return task if task and task.account == account else None
 
     async def list(self, account: str, query: ListQuery) -> Page:
         """Return the account's tasks that the query matches, expired ones left out."""
@@ -99,6 +100,11 @@ class PostgresIntake:
             Event(task=task_id, attempt=attempt, move=Move(move), at=at, who=who, why=why)
             for attempt, move, at, who, why in rows
         ]
+
+    async def _read_all(self, ids: Sequence[str]) -> Sequence[Task | None]:
+        rows = await self._store.database.fetch(_READ, list({*ids}))
+        tasks = {row["id"]: task_of(row, row["made"], row["kid"]) for row in rows}
+        return [tasks.get(id) for id in ids]
 
     async def _by_owner(self, move: Move, account: str, task_id: str) -> Task:
         if await self.get(account, task_id) is None:

@@ -74,5 +74,6 @@ class PostgresLedger(
             finally:
                 await ledger._adding.close()
                 await ledger._succeeding.close()
+                await ledger._reading.close()
                 with suppress(FerrotypeError):  # the term of a leader ends by itself
                     await leading.leave(store)
