@@ -26,7 +26,7 @@ async def turn_over(url: str, name: str, seconds: float, models: Sequence[str]) 
     """Claim and settle, one task after the other; return how many."""
     limits = Limits(max_pending=100_000_000, max_open=100_000_000)
     async with (
-        PostgresBell.open(url) as bell,
+        PostgresBell.open(url, ends=False) as bell,
         PostgresLedger.open(url, bell=bell, limits=limits, size=2) as ledger,
     ):
         await ledger.enrol(WorkerCard(id=name, host=name, pid=0, version="0", models=tuple(models)))

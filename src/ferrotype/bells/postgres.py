@@ -1,4 +1,6 @@
-"""A bell for the processes of many machines: one LISTEN channel of the ledger's database.
+"""A bell for the processes of many machines: LISTEN channels of the ledger's database.
+
+The ends of single tasks have a channel of their own: workers, who are many, need not hear them.
 
 What was rung while the last NOTIFY ran goes out with the next one, after the commits that it tells
 of: a NOTIFY within them would make all commits of the database wait for one another. What is lost
@@ -16,12 +18,13 @@ import structlog
 
 from ferrotype.bells.ears import EVERYTHING, Ear, Ears
 
-CHANNEL = "ferrotype"
+CHANNEL, ENDS = "ferrotype", "ferrotype_tasks"
 GLANCE = 1.0  # seconds between two looks at everything while nothing can be heard
 PULSE = 5.0  # seconds of silence after which the connection is tried
 PATIENCE = 5.0  # seconds that the server may take for an answer
 _LONGEST = 7_900  # bytes of a payload; the server's limit is 8,000
 _MOST = 20  # payloads in one go; more is "*"
+_NOTIFY = "SELECT pg_notify(channel, said) FROM unnest($1::text[], $2::text[]) AS t(channel, said)"
 _BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 log = structlog.get_logger(__name__)
 
@@ -29,8 +32,9 @@ log = structlog.get_logger(__name__)
 class PostgresBell:
     """Open one a process: `async with PostgresBell.open(url) as bell:`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, channels: Collection[str]) -> None:
         self._url = url
+        self._channels = channels
         self._name = secrets.token_hex(4)  # by which we know our own rings again
         self._loop = asyncio.get_running_loop()
         self._ears = Ears()
@@ -40,13 +44,15 @@ class PostgresBell:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, *, pooled: bool = False) -> AsyncIterator["PostgresBell"]:
-        """Join the bell of a database.
+    async def open(
+        cls, url: str, *, ends: bool = True, pooled: bool = False
+    ) -> AsyncIterator["PostgresBell"]:
+        """Join the bell of a database. Without `ends`, topics `task:<id>` of others are not heard.
 
         `pooled`: through a pooler of transactions, where nobody can LISTEN: everybody here looks
         at everything once a second. A database that is away is waited for, in the background.
         """
-        bell = cls(url)
+        bell = cls(url, (CHANNEL, ENDS) if ends else (CHANNEL,))
         task = asyncio.create_task(bell._glance() if pooled else bell._live())
         try:
             with suppress(TimeoutError):
@@ -93,7 +99,8 @@ class PostgresBell:
         conn = await asyncpg.connect(self._url, timeout=PATIENCE, command_timeout=PATIENCE)
         try:
             conn.add_termination_listener(lambda _: self._some.set())
-            await conn.add_listener(CHANNEL, self._hear)
+            for channel in self._channels:
+                await conn.add_listener(channel, self._hear)
             self._joined.set()
             self._ears.wake((EVERYTHING,))  # what rang before we heard
             while True:
@@ -113,12 +120,15 @@ class PostgresBell:
 
     async def _tell(self, conn: asyncpg.Connection) -> None:
         topics, self._pending = self._pending, set()
-        payloads = list(_payloads(self._name, topics))
-        if len(payloads) > _MOST:
-            payloads = [f"{self._name}\n{EVERYTHING}"]
-        await conn.execute(
-            "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload", CHANNEL, payloads
-        )
+        ends = {topic for topic in topics if topic.startswith("task:")}
+        told = [
+            (channel, payload)
+            for channel, some in ((CHANNEL, topics - ends), (ENDS, ends))
+            for payload in _payloads(self._name, some)
+        ]
+        if len(told) > _MOST:
+            told = [(channel, f"{self._name}\n{EVERYTHING}") for channel in (CHANNEL, ENDS)]
+        await conn.execute(_NOTIFY, [channel for channel, _ in told], [said for _, said in told])
 
     def _hear(self, _conn: Any, _pid: int, _channel: str, payload: object) -> None:
         name, *topics = str(payload).split("\n")

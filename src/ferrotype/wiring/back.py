@@ -37,7 +37,7 @@ async def open_back(settings: Settings) -> AsyncIterator[Back]:
     """Open what a worker process needs: all recipes, each in rooms of its own."""
     catalogue, (store, inputs) = load_catalogue(settings), make_stores(settings)
     with Workshop(settings.data_dir / "work") as workshop:
-        async with open_both(settings) as (bell, ledger):
+        async with open_both(settings, ends=False) as (bell, ledger):
             tools = Toolbox(
                 work=ledger,
                 bell=bell,

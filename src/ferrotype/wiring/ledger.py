@@ -26,9 +26,9 @@ def has_ledger(settings: Settings) -> bool:
 
 @asynccontextmanager
 async def open_both(
-    settings: Settings, *, migrate: bool = False
+    settings: Settings, *, migrate: bool = False, ends: bool = True
 ) -> AsyncIterator[tuple[Bell, FullLedger]]:
-    """Open the bell and the ledger.
+    """Open the bell and the ledger. `ends`: somebody here waits for the ends of single tasks.
 
     With `migrate` an SQLite ledger is made or brought to our schema. PostgreSQL is by whatever
     process comes first.
@@ -37,7 +37,7 @@ async def open_both(
         async with _open_sqlite(settings, migrate) as sqlite:
             yield sqlite
     else:
-        async with _open_postgres(settings, settings.postgres_url) as postgres:
+        async with _open_postgres(settings, settings.postgres_url, ends) as postgres:
             yield postgres
 
 
@@ -69,14 +69,14 @@ async def _open_sqlite(
 
 @asynccontextmanager
 async def _open_postgres(
-    settings: Settings, url: str
+    settings: Settings, url: str, ends: bool
 ) -> AsyncIterator["tuple[PostgresBell, PostgresLedger]"]:
     from ferrotype.bells.postgres import PostgresBell
     from ferrotype.ledgers.postgres import PostgresLedger
 
     pooled = settings.database_pooler
     async with (
-        PostgresBell.open(url, pooled=pooled) as bell,
+        PostgresBell.open(url, ends=ends, pooled=pooled) as bell,
         PostgresLedger.open(
             url,
             bell=bell,
