@@ -16,6 +16,10 @@ from ferrotype.task import NewTask, new_task_id
 COUNTED = 0.5  # seconds for which the number of all open tasks is believed
 _ACCOUNTS = f"""SELECT id, weight, greatest(finish, {lanes.FRONT}) AS start, open, max_pending
     FROM account WHERE id = ANY($1) ORDER BY id FOR UPDATE"""
+FOLD = """WITH gone AS (DELETE FROM freed WHERE account = ANY($1) RETURNING account, n)
+    SELECT account, sum(n)::bigint AS n FROM gone GROUP BY account"""
+OPEN = """SELECT ((SELECT coalesce(sum(open), 0) FROM account)
+    - (SELECT coalesce(sum(n), 0) FROM freed))::bigint"""
 _CAPS = f"""SELECT g.account, g.model, {lanes.CAP.format(account="g.account", model="g.model")} AS n
     FROM unnest($1::text[], $2::text[]) AS g(account, model)"""
 _FIRST = f"""SELECT i.account, i.key, i.digest, t.id FROM idempotency i JOIN task t USING (n)
@@ -50,12 +54,18 @@ Pair = tuple[str, str]
 class _Till:
     """What one batch does to its accounts and lanes, before it is written."""
 
-    def __init__(self, accounts: Mapping[str, Any], room: Mapping[Pair, int], total: int) -> None:
+    def __init__(
+        self,
+        accounts: Mapping[str, Any],
+        freed: Mapping[str, int],
+        room: Mapping[Pair, int],
+        total: int,
+    ) -> None:
         self.accounts = accounts
         self.room = dict(room)  # free slots of the lanes
         self.total = total  # open tasks of all accounts
         self.start = {name: row["start"] for name, row in accounts.items()}
-        self.added = dict.fromkeys(accounts, 0)
+        self.added = {name: -freed.get(name, 0) for name in accounts}
         self.first: dict[Pair, tuple[bytes, str]] = {}  # of idempotency keys
         self.rows: list[tuple[Any, ...]] = []
 
@@ -111,12 +121,14 @@ class Adding:
         room = {lane: cap - taken.get(lane, 0) for lane, cap in caps.items()}
         names = sorted({account for account, _ in pairs})
         accounts = {row["id"]: row for row in await conn.fetch(_ACCOUNTS, names)}
-        till = _Till(accounts, room, await self._total(conn, len(named)))
+        total = await self._total(conn, len(named))  # before the next line takes rows away
+        freed = {row["account"]: row["n"] for row in await conn.fetch(FOLD, names)}
+        till = _Till(accounts, freed, room, total)
         till.first = await _known(conn, named)
         answers = [self._one(till, task_id, new) for task_id, new in named]
         for lane in taken:
             await lanes.take(conn, *lane, room[lane] - till.room[lane])
-        if till.rows:
+        if till.rows or freed:
             paid = [
                 (name, till.added[name], till.start[name]) for name in names if name in accounts
             ]
@@ -154,7 +166,7 @@ class Adding:
             at, known = self._counted
             if monotonic() < at + COUNTED and known + more < self._store.limits.max_open:
                 return known
-        total: int = await conn.fetchval("SELECT coalesce(sum(open), 0)::bigint FROM account")
+        total: int = await conn.fetchval(OPEN)
         self._counted = (monotonic(), total)
         return total
 

@@ -121,7 +121,7 @@ def statement(move: Move, *, slots: bool, letters: bool) -> str:
             SELECT m.n, m.attempt, '{move}', k.now, $9::text, m.why FROM m, k)""",
     ]
     parts = [*([_LANES] if slots else []), *parts]
-    parts += [_ACCOUNTS] if targets & FINAL and not slots else []
+    parts += [_FREED] if targets & FINAL else []
     parts += [_LETTERS] if letters else []
     parts += [_RESULTS] if move is Move.SUCCEED else []
     kid, join = ("r.kid", "LEFT JOIN r USING (n)") if move is Move.SUCCEED else ("NULL AS kid", "")
@@ -135,11 +135,8 @@ _LANES = """l AS MATERIALIZED (SELECT 1 FROM lane
 _GIVEN = """g AS (SELECT * FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::text[],
     $6::text[], $7::text[], $8::text[])
     AS g(id, attempt, worker, code, message, why, made, used))"""
-_ACCOUNTS = f"""a AS (UPDATE account SET open = account.open - ended.count FROM
-    (SELECT account, count(*) AS count FROM m
-        WHERE status IN ({", ".join(f"'{status}'" for status in sorted(FINAL))})
-        GROUP BY account) AS ended
-    WHERE account.id = ended.account)"""
+_FREED = f"""a AS (INSERT INTO freed (account, n) SELECT account, count(*) FROM m
+    WHERE status IN ({", ".join(f"'{status}'" for status in sorted(FINAL))}) GROUP BY account)"""
 _LETTERS = f"""x AS (INSERT INTO letter (event, url, task, account, key, model, route, request_id,
         status, start_at, end_at, due_at)
     SELECT told.event, u.url, told.id, told.account, told.key, told.model, told.route,
@@ -207,8 +204,7 @@ def _topics(move: Move, rows: Collection[Any]) -> set[str]:
 
 
 async def _leave_all(conn: Connection, rows: Sequence[Any]) -> set[str]:
-    """Give the slots of those back that ended or pause, and pay their accounts; return topics."""
-    ended = Counter(row["account"] for row in rows if row["status"] in FINAL)
+    """Give the slots of those back that ended or pause; return topics."""
     free = [row for row in rows if row["slot"] and _is_free(row)]
     topics = set()
     await conn.execute("UPDATE task SET slot = false WHERE n = ANY($1)", [row["n"] for row in free])
@@ -216,8 +212,6 @@ async def _leave_all(conn: Connection, rows: Sequence[Any]) -> set[str]:
     for (account, model), slots in sorted(leaving.items()):
         if await lanes.leave(conn, account, model, slots):
             topics.add(f"work:{model}")
-    for account, count in sorted(ended.items()):
-        await conn.execute("UPDATE account SET open = open - $2 WHERE id = $1", account, count)
     return topics
 
 

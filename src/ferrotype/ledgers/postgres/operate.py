@@ -99,7 +99,9 @@ class PostgresOperate:
     async def account_list(self) -> Sequence[Account]:
         """Return all accounts by name."""
         rows = await self._store.database.fetch(
-            "SELECT id, name, open, max_pending, weight FROM account ORDER BY name"
+            "SELECT id, name, (open - coalesce((SELECT sum(n) FROM freed"
+            " WHERE freed.account = account.id), 0))::bigint AS open, max_pending, weight"
+            " FROM account ORDER BY name"
         )
         return [Account(**row) for row in rows]
 

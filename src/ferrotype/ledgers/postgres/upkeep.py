@@ -7,6 +7,7 @@ from time import monotonic
 from ferrotype.errors import TimedOut, Unavailable, default_message
 from ferrotype.ledgers.guards import guard_of
 from ferrotype.ledgers.postgres import caps, leading, lives
+from ferrotype.ledgers.postgres.adding import FOLD
 from ferrotype.ledgers.postgres.database import Connection
 from ferrotype.ledgers.postgres.due import admit_due
 from ferrotype.ledgers.postgres.moves import Step
@@ -17,6 +18,9 @@ from ferrotype.ports.ledger import MARK, Swept
 from ferrotype.task import RULES, Move, Status, Who
 
 CHUNK = 200  # rows that one janitor's write touches, at most: long snapshots make claims slow
+_FREED = "SELECT DISTINCT account FROM freed ORDER BY 1 LIMIT 1000"
+_LOCK_ACCOUNTS = "SELECT 1 FROM account WHERE id = ANY($1) ORDER BY id FOR UPDATE"
+_TAKE = "UPDATE account SET open = open - $2 WHERE id = $1"
 _NEVER = timedelta(days=36_500)
 _GRACE = 60.0  # seconds after its deadline that a task's worker has for timing it out itself
 _JUMP = 5.0  # seconds that the server's clock may gain on our steady one between two rounds
@@ -155,7 +159,15 @@ class PostgresUpkeep:
         return frozenset(row[0] for row in rows)
 
     async def checkpoint(self) -> None:
-        """Nothing: the server vacuums by itself."""
+        """Take what ended from the accounts' counts; the server vacuums by itself."""
+
+        async def work(conn: Connection) -> None:
+            names = [row[0] for row in await conn.fetch(_FREED)]
+            await conn.execute(_LOCK_ACCOUNTS, names)
+            rows = await conn.fetch(FOLD, names)
+            await conn.executemany(_TAKE, [(row["account"], row["n"]) for row in rows])
+
+        await self._store.change(work)
 
     def _trusts(self, now: datetime) -> bool:
         """Tell whether stale leases count now."""

@@ -9,11 +9,15 @@ CREATE TABLE account (
     name TEXT NOT NULL UNIQUE,
     weight DOUBLE PRECISION NOT NULL DEFAULT 1,
     finish DOUBLE PRECISION NOT NULL DEFAULT 0,  -- where its next turn starts, at the earliest
-    open BIGINT NOT NULL DEFAULT 0,              -- its tasks that have not ended
+    open BIGINT NOT NULL DEFAULT 0,              -- its tasks that have not ended, less `freed`
     max_pending BIGINT,
     created_at TIMESTAMPTZ NOT NULL
 ) WITH (fillfactor = 50);
 CREATE INDEX account_finish ON account (finish);
+
+-- Ends that are still to be taken from `account.open`: so no end waits for another's commit.
+CREATE TABLE freed (account TEXT COLLATE "C" NOT NULL, n BIGINT NOT NULL);
+CREATE INDEX freed_by ON freed (account);
 
 CREATE TABLE key (
     n BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
