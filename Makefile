@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all bench soak chaos fuzz values lock clean
+.PHONY: help setup demo check test test-all bench bench-large soak chaos fuzz values lock clean
 
 BIN := .venv/bin
 CORE := tests/unit tests/integration tests/acceptance
@@ -47,6 +47,10 @@ test-all: test ## The core tests, then each heavy group (named in FERROTYPE_REQU
 
 bench: $(BIN)/.tests ## Measure, beside bare baselines, and write docs/performance.md (6 minutes)
 	$(BIN)/python -m bench
+
+bench-large: $(BIN)/.tests ## PostgreSQL with ten million tasks, one million of them waiting (10 minutes)
+	tests/postgres/ready
+	$(BIN)/python -m bench.large
 
 soak: $(BIN)/.tests ## 50,000 tasks of ten accounts: memory, handles, threads and disk stay flat
 	$(BIN)/python -m bench.soak --tasks 50000
