@@ -20,10 +20,15 @@ class PluginError(Exception):
 
 
 class Plugin(Struct, frozen=True):
-    """Where an engine is ("module:Class"), and what to do when its import fails."""
+    """Where an engine is ("module:Class"), and what to do when its import fails.
+
+    `shares`: one process serves several recipes, so it is made with all of them: `device` and
+    `recipes` (model -> options) in place of the options of one.
+    """
 
     target: str
     remedy: str
+    shares: bool = False
 
 
 BUILT_IN = {

@@ -26,11 +26,12 @@ from ferrotype.limits import VendorLimits
 from ferrotype.ports.admin import Key
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.clock import Clock
+from ferrotype.ports.engine import marked
 from ferrotype.ports.engine_room import Recipe, recipe_of
 from ferrotype.ports.ledger import Added, Intake, ListQuery, Page
 from ferrotype.ports.media_store import MediaStore
 from ferrotype.rehearsal import Part, Rehearsal
-from ferrotype.task import NewTask, Task, new_task_id
+from ferrotype.task import NewTask, Task, new_task_id, shape_of
 from ferrotype.uploads import Uploads, comes_along
 
 TASK_ID_LENGTH = 36
@@ -120,16 +121,20 @@ class Service:
         if self._limits:
             self._limits.submit(caller.account, checked.model)
         part = await self._rehearse(caller.account, model)
+        order = checked.order
+        if recipe.forwards:
+            order = replace(order, posted=marked(body, order.inputs))
         new = NewTask(
             account=caller.account,
             key=caller.id,
             model=model,
             route=route,
-            order=replace(checked.order, rehearsed=part.task) if part.task else checked.order,
+            order=replace(order, rehearsed=part.task) if part.task else order,
             request_id=request_id,
             served_by=recipe.served_by,
             total=checked.total,
             priority=caller.priority,
+            shape=shape_of(order) if recipe.batch > 1 else "",
             attended_for=self._options.attended_for if checked.attended else None,
             delay=0.4 * self._options.latency + part.delay,
             idempotency=idempotency,

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from ferrotype.media import Produced
@@ -138,6 +140,7 @@ class Order(Struct, frozen=True, kw_only=True):
 
     `size` is (width, height) in pixels. `inputs` maps a role to the URLs the caller named.
     `fields` holds every other checked field of the catalogue by name, defaults filled in.
+    `posted`: the caller's body, kept only for a server that it is passed on to.
     """
 
     kind: str
@@ -151,6 +154,7 @@ class Order(Struct, frozen=True, kw_only=True):
     duration: float | None = None
     fps: int | None = None
     rehearsed: Rehearsed | None = None
+    posted: dict[str, Any] | None = None
 
 
 class NewTask(Struct, frozen=True, kw_only=True):
@@ -161,6 +165,7 @@ class NewTask(Struct, frozen=True, kw_only=True):
     (None: nobody attends); `delay` seconds before the first claim; `idempotency` the caller's key
     with the SHA-256 of path and body; `refusal` (code, message) that the task must end FAILED with,
     known at create but told at the task. `id`: from `new_task_id`, where it must be known before.
+    `shape`: tasks of a model that are alike in it may run in one call ("": it never does).
     """
 
     account: str
@@ -241,6 +246,22 @@ class Event(Struct, frozen=True, kw_only=True):
     at: datetime
     who: str
     why: str = ""
+
+
+def shape_of(order: Order) -> str:
+    """Return what orders of a model have in common that can be made in one call: all but the words
+    and the seed. "" for one with files, which is made alone."""
+    if order.inputs or order.rehearsed:
+        return ""
+    alike = (
+        order.kind,
+        order.size,
+        order.n,
+        order.duration,
+        order.fps,
+        sorted(order.fields.items()),
+    )
+    return sha256(msgspec.json.encode(alike)).hexdigest()[:16]
 
 
 def new_task_id() -> str:

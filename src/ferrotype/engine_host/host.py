@@ -10,10 +10,10 @@ from ferrotype import plugins
 from ferrotype.engine_host.bench import JobBench, Threads, at_work
 from ferrotype.engine_host.line import Line
 from ferrotype.engine_rooms import frames
+from ferrotype.engine_rooms.frames import LONGEST
 from ferrotype.media import Output
-from ferrotype.ports.engine import Engine, EngineRefusal, Job
+from ferrotype.ports.engine import Engine, EngineRefusal, EngineUnfit, Job, Selective
 
-MESSAGE = 2000  # characters of an error's text that travel
 OUT_OF_MEMORY = 3  # exit code
 
 
@@ -38,6 +38,8 @@ class Host:
         def take(frame: frames.ToHost) -> None:
             loop.call_soon_threadsafe(self._take, engine, frame)
 
+        if isinstance(engine, Selective):
+            self._line.tell(lambda: engine.unfit)
         self._line.deliver(take)
         self._line.send(frames.Hello(engine.concurrency))
         await loop.create_future()
@@ -51,7 +53,7 @@ class Host:
             if not isinstance(error, plugins.PluginError):
                 traceback.print_exception(error)
                 why = f"The engine {self._name!r} cannot be made: {error!r}."
-            self._line.send(frames.Unmade(why[:MESSAGE]))
+            self._line.send(frames.Unmade(why[:LONGEST]))
             raise
 
     def _take(self, engine: Engine, frame: frames.ToHost) -> None:
@@ -80,7 +82,10 @@ class Host:
         await asyncio.wait({making})
         await bench.cleared()
         del self._jobs[task]
-        self._line.send(_ending(task, making))
+        ending = _ending(task, making, bench)
+        if isinstance(ending, frames.Returned):
+            self._line.beat()  # so that the task does not come again before the room knows
+        self._line.send(ending)
 
 
 async def _at(bench: JobBench, work: Coroutine[Any, Any, Sequence[Output]]) -> Sequence[Output]:
@@ -92,15 +97,17 @@ async def _at(bench: JobBench, work: Coroutine[Any, Any, Sequence[Output]]) -> S
     return outputs
 
 
-def _ending(task: str, making: asyncio.Task[Sequence[Output]]) -> frames.ToRoom:
+def _ending(task: str, making: asyncio.Task[Sequence[Output]], bench: JobBench) -> frames.ToRoom:
     if making.cancelled():
         return frames.Failed(task, "stopped as asked")
     error = making.exception()
     if error is None:
-        return frames.Done(task, list(making.result()))
+        return frames.Done(task, list(making.result()), bench.usage, bench.shown)
     if isinstance(error, EngineRefusal):
-        return frames.Refused(task, error.refusal, error.message[:MESSAGE])
+        return frames.Refused(task, error.refusal, error.message[:LONGEST])
+    if isinstance(error, EngineUnfit):
+        return frames.Returned(task, error.message[:LONGEST])
     traceback.print_exception(error)
     if isinstance(error, MemoryError):
         os._exit(OUT_OF_MEMORY)
-    return frames.Failed(task, f"{type(error).__name__}: {error}"[:MESSAGE])
+    return frames.Failed(task, f"{type(error).__name__}: {error}"[:LONGEST])

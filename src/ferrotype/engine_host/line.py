@@ -5,7 +5,7 @@ import queue
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ferrotype.engine_rooms import frames
 
@@ -21,6 +21,7 @@ class Line:
         self._sending = threading.Lock()
         self._early: queue.SimpleQueue[frames.ToHost] = queue.SimpleQueue()
         self._take: Callable[[frames.ToHost], None] = self._early.put
+        self._unfit: Callable[[], Mapping[str, str]] = dict
 
     def open(self) -> None:
         """Start to listen and to give signs of life."""
@@ -34,6 +35,19 @@ class Line:
     def deliver(self, take: Callable[[frames.ToHost], None]) -> None:
         """Hand on every further frame by calling this, in a thread of the line."""
         self._take = take
+
+    def tell(self, unfit: Callable[[], Mapping[str, str]]) -> None:
+        """Have every sign of life say, from now on, which models cannot be served and why."""
+        self._unfit = unfit
+        self.beat()
+
+    def beat(self) -> None:
+        """Give a sign of life. It says how the models are, as far as that can be told."""
+        try:
+            unfit = {model: why[: frames.LONGEST] for model, why in self._unfit().items()}
+        except Exception as error:  # a stranger's code, asked in a thread of ours
+            unfit = {"*": f"the engine cannot say how it is: {error!r}"[: frames.LONGEST]}
+        self.send(frames.Heartbeat(unfit))
 
     def send(self, frame: frames.ToRoom) -> None:
         """Send one frame; it is with the kernel when this returns."""
@@ -53,7 +67,7 @@ class Line:
     def _beat(self) -> None:
         pause = threading.Event()
         while not pause.wait(frames.HEARTBEAT):
-            self.send(frames.Heartbeat())
+            self.beat()
 
     def _hang_up(self) -> None:
         if os.getpgid(0) == os.getpid():

@@ -11,11 +11,13 @@ from ferrotype.ports.engine import Job
 
 MAX_FRAME = 4 * 1024 * 1024  # bytes; a longer one breaks the protocol
 MAX_MEMO = 64 * 1024  # bytes that a job may note
+LONGEST = 2000  # characters of a sentence that travels
 HEARTBEAT = 1.0  # seconds between two signs of life
 
 Code = Annotated[str, Meta(max_length=128)]
 Message = Annotated[str, Meta(max_length=4096)]
 Outputs = Annotated[list[Output], Meta(max_length=64)]
+Unfit = Annotated[dict[Code, Message], Meta(max_length=1000)]
 
 
 class BrokenFrame(Exception):
@@ -76,10 +78,12 @@ class Note(Struct, frozen=True, tag="note"):
 
 
 class Done(Struct, frozen=True, tag="done"):
-    """Host to room: a job ended with these outputs."""
+    """Host to room: a job ended with these outputs, and what its answer is to tell."""
 
     task: str
     outputs: Outputs
+    usage: dict[str, Any] | None = None
+    shown: dict[str, Any] | None = None
 
 
 class Refused(Struct, frozen=True, tag="refused"):
@@ -90,6 +94,13 @@ class Refused(Struct, frozen=True, tag="refused"):
     message: Message
 
 
+class Returned(Struct, frozen=True, tag="returned"):
+    """Host to room: the engine cannot do this for now, and why."""
+
+    task: str
+    why: Message
+
+
 class Failed(Struct, frozen=True, tag="failed"):
     """Host to room: the engine broke down over this job, or stopped it as asked."""
 
@@ -98,11 +109,13 @@ class Failed(Struct, frozen=True, tag="failed"):
 
 
 class Heartbeat(Struct, frozen=True, tag="heartbeat"):
-    """Host to room: the process lives."""
+    """Host to room: the process lives, and why it cannot serve some models now."""
+
+    unfit: Unfit = {}
 
 
 ToHost = Setup | Begin | Noted | Stop
-ToRoom = Hello | Unmade | Progress | Note | Done | Refused | Failed | Heartbeat
+ToRoom = Hello | Unmade | Progress | Note | Done | Refused | Returned | Failed | Heartbeat
 
 _to_host: msgspec.json.Decoder[ToHost] = msgspec.json.Decoder(ToHost)
 _to_room: msgspec.json.Decoder[ToRoom] = msgspec.json.Decoder(ToRoom)

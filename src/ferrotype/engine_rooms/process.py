@@ -3,16 +3,16 @@
 import asyncio
 import math
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
 from ferrotype.engine_rooms import frames
 from ferrotype.engine_rooms.child import Child
-from ferrotype.media import Output
-from ferrotype.ports.engine import EngineRefusal, Job
-from ferrotype.ports.engine_room import EngineDied, Recipe
+from ferrotype.ports.engine import EngineRefusal, EngineUnfit, Job
+from ferrotype.ports.engine_room import EngineDied, Made, Recipe
 
 HOST = (sys.executable, "-P", "-X", "faulthandler", "-m", "ferrotype.engine_host")
 SILENCE = 10.0  # seconds without a heartbeat that mean death
@@ -36,7 +36,7 @@ class Seat:
         self.note = note
         self.noting = 0
         self.moved_at = _now()
-        self.ended: asyncio.Future[Sequence[Output]] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[Made] = asyncio.get_running_loop().create_future()
         self.ended.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     def fail(self, error: Exception) -> None:
@@ -49,7 +49,8 @@ class ProcessRoom:
     """One engine process (or none yet), in `folder`, with the recipe's options.
 
     Only `_attend` ends a process; whoever wants its end condemns it. `host` is the command that
-    speaks the protocol of `frames`; `ready_within` seconds the engine has to load.
+    speaks the protocol of `frames`; `ready_within` seconds the engine has to load; `stalls` the
+    seconds without progress that end it, for models that differ from the recipe.
     """
 
     def __init__(
@@ -59,11 +60,14 @@ class ProcessRoom:
         *,
         host: Sequence[str] = HOST,
         ready_within: float = 600.0,
+        stalls: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._recipe = recipe
         self._folder = folder
         self._host = host
         self._ready_within = ready_within
+        self._stalls = stalls
+        self._unfit: Mapping[str, str] = {}
         self._starting = asyncio.Lock()
         self._child: Child | None = None
         self._attending: asyncio.Task[None] | None = None
@@ -79,6 +83,11 @@ class ProcessRoom:
     def concurrency(self) -> int:
         """How many jobs may run at once in it; known once it has started."""
         return self._concurrency
+
+    @property
+    def unfit(self) -> Mapping[str, str]:
+        """Why, by model, it cannot be served now, as the engine last said."""
+        return self._unfit
 
     @property
     def pid(self) -> int | None:
@@ -102,8 +111,8 @@ class ProcessRoom:
         job: Job,
         progress: Callable[[float], None],
         note: Callable[[bytes], Awaitable[None]],
-    ) -> Sequence[Output]:
-        """Run one job. Raises `EngineRefusal`, `EngineDied`, or `asyncio.CancelledError`.
+    ) -> Made:
+        """Run one job. Raises `EngineRefusal`, `EngineUnfit`, `EngineDied`, or is cancelled.
 
         When the caller is cancelled, the job is stopped and its end is waited for first.
         """
@@ -153,6 +162,7 @@ class ProcessRoom:
                 f"the engine process could not be started: {error}", alone=False
             ) from error
         self._child, self._culprit, self._heard_at = child, None, _now()
+        self._unfit = {}
         self._ready = asyncio.get_running_loop().create_future()
         self._attending = asyncio.create_task(self._attend(child, self._ready))
         await child.send(frames.Setup(self._recipe.options))
@@ -197,8 +207,8 @@ class ProcessRoom:
     def _take(self, child: Child, frame: frames.ToRoom) -> None:
         """Act on one frame. Raises `BrokenFrame` for an answer to what was not asked."""
         match frame:
-            case frames.Heartbeat():
-                return
+            case frames.Heartbeat(unfit):
+                self._feel(unfit)
             case frames.Hello(concurrency):
                 if self._ready is None or self._ready.done():
                     raise frames.BrokenFrame("the engine host said hello twice")
@@ -214,14 +224,24 @@ class ProcessRoom:
             case frames.Note(task, number, memo):
                 if seat := self._seats.get(task):
                     self._errand(self._note(child, seat, number, memo))
-            case frames.Done(task, outputs):
-                self._open_seat(task).set_result(outputs)
+            case frames.Done(task, outputs, usage, shown):
+                made = Made(outputs=outputs, usage=usage, shown=shown)
+                self._open_seat(task).set_result(made)
+            case frames.Returned(task, why):
+                self._open_seat(task).set_exception(EngineUnfit(why))
             case frames.Refused(task, code, message):
                 self._open_seat(task).set_exception(EngineRefusal(code, message))
             case frames.Failed(task, message):
                 self._open_seat(task).set_exception(EngineDied(message))
 
-    def _open_seat(self, task: str) -> asyncio.Future[Sequence[Output]]:
+    def _feel(self, unfit: Mapping[str, str]) -> None:
+        for model in unfit.keys() - self._unfit.keys():
+            self._log.warning("unfit", action="engine.unfit", model=model, why=unfit[model])
+        for model in self._unfit.keys() - unfit.keys():
+            self._log.info("fit again", action="engine.fit", model=model)
+        self._unfit = unfit
+
+    def _open_seat(self, task: str) -> asyncio.Future[Made]:
         seat = self._seats.get(task)
         if seat is None or seat.ended.done():
             raise frames.BrokenFrame("the engine host ended a job that it did not have")
@@ -248,7 +268,7 @@ class ProcessRoom:
 
     async def _watch(self, child: Child) -> None:
         """Condemn a child that gives no sign of life, or whose job does not move."""
-        pause = min(WATCH, self._recipe.stall / 4)
+        pause = min(WATCH, min((self._recipe.stall, *self._stalls.values())) / 4)
         while child.verdict is None:
             before = _now()
             await asyncio.sleep(pause)
@@ -260,8 +280,9 @@ class ProcessRoom:
             if now - self._heard_at > SILENCE:
                 self._condemn(child, f"no sign of life for {SILENCE:g} s")
             for task, seat in self._seats.items():
-                if not seat.noting and now - seat.moved_at > self._recipe.stall:
-                    self._condemn(child, f"no progress for {self._recipe.stall:g} s", task)
+                stall = self._stalls.get(seat.job.model, self._recipe.stall)
+                if not seat.noting and now - seat.moved_at > stall:
+                    self._condemn(child, f"no progress for {stall:g} s", task)
 
     def _condemn(self, child: Child, why: str, culprit: str | None = None) -> None:
         if child.verdict is None:

@@ -103,6 +103,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     order: Order
     refusal: tuple[str, str] | None = None  # (code, message) to end it FAILED with, unrun
     memo: bytes | None = None
+    shape: str = ""
 
 
 class Renewal(Struct, frozen=True):
@@ -127,7 +128,7 @@ class Work(Protocol):
         """Make this incarnation known; from now on it lives by `renew`."""
 
     async def announce(self, worker: str, models: Collection[str]) -> None:
-        """Say that a worker serves these models too: their engine has started."""
+        """Say which models a worker serves from now on: these, and no others."""
 
     async def retire(self, worker: str) -> None:
         """Take an incarnation's row away, at a clean end, after all its tasks are settled."""
@@ -138,6 +139,13 @@ class Work(Protocol):
         """Take the next ready task of these models: PENDING -> RUNNING, or None.
 
         With `alone` False, tasks that must run alone are passed over (the worker runs others).
+        """
+
+    async def claim_mates(self, worker: str, head: Claim, limit: int) -> Sequence[Claim]:
+        """Take up to `limit` ready tasks of the model and shape of a claim: PENDING -> RUNNING.
+
+        Among the next 64 of the model, in their order; none that must run alone, none of a paused
+        model, and none for a head without a shape.
         """
 
     async def next_due(self, models: Collection[str]) -> float | None:

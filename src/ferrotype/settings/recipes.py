@@ -1,6 +1,7 @@
 """How a deployment says who serves which model: `[recipes.NAME]` and `[models.NAME]`."""
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,10 @@ from ferrotype.settings.values import SettingsError, seconds
 
 LABELS = ("same weights", "substitute", "upstream", "illustration", "test pattern")
 OWN_LABELS = {"illustrator": "illustration", "echo": "test pattern"}
-KEYS = ("engine", "label", "options", "stall", "deadline", "allow_substitutes")
+LARGE = {"stall": 300.0, "deadline": 3 * 3600.0}  # seconds: models of gigabytes, films of minutes
+SPANS = {"diffusers": LARGE, "dashscope": LARGE, "openai": LARGE}
+PLAIN = ("engine", "options", "like", "devices", "batch", "narrow")
+KEYS = (*PLAIN, "label", "stall", "deadline", "allow_substitutes")
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -54,10 +58,31 @@ def _recipe(model: str, keys: object) -> Recipe:
         )
     try:
         spans = {key: seconds(keys[key]) for key in ("stall", "deadline") if key in keys}
-        plain = {key: keys[key] for key in ("engine", "options") if key in keys}
+        spans = SPANS.get(keys["engine"], {}) | spans
+        plain = {key: keys[key] for key in PLAIN if key in keys}
         return msgspec.convert({**plain, **spans, "model": model, "label": label}, Recipe)
     except (ValueError, msgspec.ValidationError) as error:
-        raise SettingsError(f"{where}: stall, deadline or options: {error}.") from None
+        raise SettingsError(f"{where}: {error}.") from None
+
+
+def resolve(options: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Put in what `{ env = "NAME" }` stands for, at any depth: no secret need be in the file.
+
+    Raises `SettingsError` for a variable that is not set.
+    """
+    return {name: _resolve(value, f"{where} {name}") for name, value in options.items()}
+
+
+def _resolve(value: Any, where: str) -> Any:
+    if isinstance(value, list):
+        return [_resolve(item, where) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if value.keys() != {"env"}:
+        return resolve(value, where)
+    if not os.environ.get(value["env"]):
+        raise SettingsError(f"{where}: the variable {value['env']} is not set.")
+    return os.environ[value["env"]]
 
 
 def read_models(table: object) -> Mapping[str, Mapping[str, Any]]:

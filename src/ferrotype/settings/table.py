@@ -47,6 +47,11 @@ def default_data_dir() -> Path:
     return Path(base).expanduser().absolute() / "ferrotype"
 
 
+def default_weights_dir() -> Path:
+    """Return the folder beside that of the data: weights are large, shared and no data."""
+    return default_data_dir().with_name("ferrotype-weights")
+
+
 def default_slots() -> int:
     """Return how many pictures to draw at once: one processor stays free for the rest."""
     return max(1, (os.cpu_count() or 1) - 1)
@@ -230,6 +235,14 @@ class Settings:
             "Let the illustrator film with few pictures, each held longer; for test suites.", flag
         ),
     ] = False
+    weights_dir: Annotated[
+        Path,
+        About(
+            "Folder of the weights that `ferrotype recipes pull` fetches.",
+            path,
+            "`$XDG_DATA_HOME/ferrotype-weights`, else `~/.local/share/ferrotype-weights`",
+        ),
+    ] = field(default_factory=default_weights_dir)
     fetch_allow_hosts: Annotated[
         tuple[str, ...],
         About(

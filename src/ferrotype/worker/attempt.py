@@ -13,9 +13,9 @@ from structlog.contextvars import bound_contextvars
 from ferrotype import metrics, traces
 from ferrotype.catalogue import Model
 from ferrotype.errors import Busy, Conflict, FerrotypeError, Refused, UploadFailed
-from ferrotype.media import File, Output
-from ferrotype.ports.engine import EngineRefusal, Job
-from ferrotype.ports.engine_room import EngineDied
+from ferrotype.media import File, Output, Produced
+from ferrotype.ports.engine import EngineRefusal, EngineUnfit, Job, Posted
+from ferrotype.ports.engine_room import EngineDied, Made
 from ferrotype.ports.ledger import Claim, Ending
 from ferrotype.task import Rehearsed, Result, Status, Task
 from ferrotype.traces import Span
@@ -46,8 +46,16 @@ class Fate(Enum):
 class Attempt:
     """Makes what a claim asks for in a seat of a station, then tells the ledger, once."""
 
-    def __init__(self, claim: Claim, station: Station, seat: Seat, tools: Toolbox) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        station: Station,
+        seat: Seat,
+        tools: Toolbox,
+        mates: tuple[str, ...] = (),
+    ) -> None:
         self.lease = claim.lease
+        self._mates = mates
         self.progress = 0.0
         self.moved = False  # there is progress that the ledger does not know of
         self._claim = claim
@@ -103,7 +111,7 @@ class Attempt:
         if self._fate is not None:
             return self._fated(self._fate)
         self._making = asyncio.create_task(self._make())
-        patience = self._station.deadline + self._held
+        patience = self._station.patience(self._model.name) + self._held
         alarm = asyncio.get_running_loop().call_later(patience, self.interrupt, Fate.LATE)
         try:
             await asyncio.wait({self._making})
@@ -120,6 +128,8 @@ class Attempt:
             return self._fail(refusal.refusal, refusal.message)
         except (Refused, UploadFailed) as error:
             return self._fail(error.code, error.message)
+        except EngineUnfit as error:
+            return self._give_back(error.message)
         except EngineDied as error:
             if error.alone:
                 return self._fault(str(error))
@@ -146,26 +156,30 @@ class Attempt:
             metrics.input_bytes(self._model.name).inc(size)
         job = self._job(folder, inputs)
         with traces.timed(self._parts, "engine"):
-            outputs = await self._run(job)
+            made = await self._run(job)
         self._seat.leave()
         limit = self._tools.options.max_output
-        outputs = _with_failures(outputs, self._rehearsed.failed)
+        outputs = _with_failures(made.outputs, self._rehearsed.failed)
         pieces = await asyncio.to_thread(inspect, outputs, folder, job.n, limit)
         await self._hold()
         with traces.timed(self._parts, "store"):
             produced = await self._delivery.keep(pieces)
         metrics.result_bytes(self._model.name).inc(sum(item.bytes for item in produced))
+        return self._ending(made, produced, inputs)
+
+    def _ending(
+        self, made: Made, produced: tuple[Produced, ...], inputs: dict[str, list[File]]
+    ) -> Ending:
+        """Say what was made, in the words of whoever made it where it had some."""
         first = produced[0]
         if all(item.code for item in produced):
             return Ending(code=first.code or "", message=first.message or "")
-        order = self._claim.order
-        return Ending(
-            result=Result(
-                outputs=produced,
-                usage=self._model.usage(order, produced, inputs),
-                shown=self._model.shown(order),
-            )
-        )
+        order, usage, shown = self._claim.order, made.usage, made.shown
+        if usage is None:
+            usage = self._model.usage(order, produced, inputs)
+        if shown is None:
+            shown = self._model.shown(order)
+        return Ending(result=Result(outputs=produced, usage=usage, shown=shown))
 
     def _job(self, folder: Path, inputs: dict[str, list[File]]) -> Job:
         order = self._claim.order
@@ -185,9 +199,17 @@ class Attempt:
             fps=order.fps,
             workdir=str(folder),
             memo=self._claim.memo,
+            mates=self._mates,
+            posted=self._posted(),
         )
 
-    async def _run(self, job: Job) -> Sequence[Output]:
+    def _posted(self) -> Posted | None:
+        body, route = self._claim.order.posted, self._claim.task.route
+        if body is None:
+            return None
+        return Posted(route=route, modes=self._model.routes.get(route, ("async",)), body=body)
+
+    async def _run(self, job: Job) -> Made:
         room = self._station.room
         running = asyncio.ensure_future(room.run(job, self._moved, self._note))
         try:

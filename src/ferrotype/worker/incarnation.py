@@ -14,6 +14,7 @@ from ferrotype.errors import Busy
 from ferrotype.ports.ledger import WorkerCard
 from ferrotype.worker.attempt import Fate
 from ferrotype.worker.leases import Lapsed, Leases
+from ferrotype.worker.offer import Offer
 from ferrotype.worker.patience import persist
 from ferrotype.worker.shift import Shift
 from ferrotype.worker.station import Station
@@ -50,7 +51,8 @@ class Incarnation:
     async def _work(self, stop: Stop) -> None:
         """Run every station's shift; close them when asked, cut them off when the lease lapsed."""
         leases = Leases(self.id, self._tools)
-        shifts = [Shift(self.id, station, leases, self._tools) for station in self._stations]
+        offer = Offer(self.id, self._tools.work)
+        shifts = [Shift(self.id, each, leases, offer, self._tools) for each in self._stations]
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(self._keep(leases))
             working = group.create_task(_work_all(shifts))

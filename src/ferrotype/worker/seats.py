@@ -26,16 +26,21 @@ class Seats:
     @property
     def free(self) -> bool:
         """True while another job may go in."""
-        return self._taken < (1 if self._singles else self._concurrency())
+        return self.left > 0
 
     @property
     def empty(self) -> bool:
         """True while no job is in the room."""
         return not self._taken
 
-    async def one_free(self) -> None:
-        """Wait until another job may go in."""
-        while not self.free:
+    @property
+    def left(self) -> int:
+        """How many more jobs may go in."""
+        return (1 if self._singles else self._concurrency()) - self._taken
+
+    async def one_free(self, *, alone: bool = False) -> None:
+        """Wait until another job may go in; with `alone`, until nobody is there any more."""
+        while not self.free or (alone and self._taken):
             self._changed.clear()
             await self._changed.wait()
 

@@ -1,7 +1,7 @@
 """A station's work during one incarnation of its worker."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from itertools import chain, repeat
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from ferrotype.ports.ledger import Claim
 from ferrotype.task import LONELY_AFTER
 from ferrotype.worker.attempt import Attempt
 from ferrotype.worker.leases import Leases
+from ferrotype.worker.offer import Offer
 from ferrotype.worker.seats import Seat, Seats
 from ferrotype.worker.station import Station
 from ferrotype.worker.toolbox import Toolbox
@@ -27,7 +28,9 @@ _log = structlog.get_logger(__name__)
 class Shift:
     """Claims tasks for a station while it is open, and sees each of them through."""
 
-    def __init__(self, worker: str, station: Station, leases: Leases, tools: Toolbox) -> None:
+    def __init__(
+        self, worker: str, station: Station, leases: Leases, offer: Offer, tools: Toolbox
+    ) -> None:
         self._worker = worker
         self._station = station
         self._leases = leases
@@ -37,7 +40,7 @@ class Shift:
         self._desk = asyncio.Semaphore(tools.options.undelivered)
         self._attempts: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
-        self._announced = False
+        self._offer = offer
 
     def close(self) -> None:
         """Claim nothing more."""
@@ -70,15 +73,18 @@ class Shift:
         seat = self._seats.take()
         claim = await self._claim(alone=empty)
         if claim is not None:
-            self._begin(claim, seat)
+            await self._begin(claim, seat)
         else:
             seat.leave()
             await self._unless_closed(ear.wait(await self._rest()))
 
     async def _ready(self) -> None:
-        """Wait for an engine, a seat there and a place for the result."""
+        """Wait for an engine, a seat there and a place for the result.
+
+        Where tasks run in one call, for an empty room: who came later would only wait inside.
+        """
         await self._start()
-        await self._seats.one_free()
+        await self._seats.one_free(alone=bool(self._station.batches))
         async with self._desk:
             return
 
@@ -90,22 +96,30 @@ class Shift:
                 _log.error("engine does not start", action="engine.start", why=str(error))
                 await asyncio.sleep(pause)
             else:
-                return await self._announce()
+                return await self._offer.tell(self._station)
         return None
 
-    async def _announce(self) -> None:
-        """Tell the ledger, once in this life, that our models are served."""
-        if not self._announced:
-            await self._tools.work.announce(self._worker, self._station.models)
-            self._announced = True
-
     async def _claim(self, *, alone: bool) -> Claim | None:
+        if not (models := self._station.fit):
+            return None
         try:
             async with asyncio.timeout(self._tools.options.lapse):
-                return await self._tools.work.claim(self._worker, self._station.models, alone=alone)
+                return await self._tools.work.claim(self._worker, models, alone=alone)
         except Exception as error:
             _log.warning("no claim", action="worker.claim", error=repr(error))
             return None
+
+    async def _claim_mates(self, head: Claim) -> Sequence[Claim]:
+        """Take more tasks of the same shape, as many as may run in one call."""
+        limit = min(self._station.batches.get(head.task.model, 1) - 1, self._seats.left)
+        if limit < 1 or not head.shape:
+            return ()
+        try:
+            async with asyncio.timeout(self._tools.options.lapse):
+                return await self._tools.work.claim_mates(self._worker, head, limit)
+        except Exception as error:
+            _log.warning("no mates", action="worker.claim", error=repr(error))
+            return ()
 
     async def _rest(self) -> float:
         """Return how long to wait for a ring: not beyond the time when a held task is due."""
@@ -117,10 +131,17 @@ class Shift:
         poll = self._tools.options.poll
         return poll if due is None else min(due, poll)
 
-    def _begin(self, claim: Claim, seat: Seat) -> None:
-        if claim.lease.attempt > LONELY_AFTER:
+    async def _begin(self, head: Claim, seat: Seat) -> None:
+        if head.lease.attempt > LONELY_AFTER:
             seat.stay_alone()
-        attempt = Attempt(claim, self._station, seat, self._tools)
+        claims = (head, *await self._claim_mates(head))
+        tasks = tuple(claim.task.id for claim in claims)
+        for claim in claims:
+            mates = tuple(task for task in tasks if task != claim.task.id)
+            taken = seat if claim is head else self._seats.take()
+            self._start_attempt(Attempt(claim, self._station, taken, self._tools, mates))
+
+    def _start_attempt(self, attempt: Attempt) -> None:
         doing = asyncio.create_task(self._see_through(attempt))
         self._attempts.add(doing)
         doing.add_done_callback(self._attempts.discard)
