@@ -36,6 +36,10 @@ class Alone:
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
         """Tell nobody."""
 
+    def report(self, *, usage: object = None, shown: object = None) -> None:
+        """Tell nobody."""
+        raise AssertionError("nothing to report")
+
     async def note(self, memo: bytes) -> None:
         """Keep nothing: there is no next attempt."""
 

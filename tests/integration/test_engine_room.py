@@ -49,7 +49,8 @@ async def test_jobs_are_run_one_after_the_other_in_one_process(make: Make, tmp_p
     first = await room.run(job(tmp_path, "a cat", task="a", n=2), ignore, no_note)
     pid = room.pid
     second = await room.run(job(tmp_path, "a dog", task="b"), ignore, no_note)
-    assert [Path(output.path or "").exists() for output in (*first, *second)] == [True] * 3
+    outputs = (*first.outputs, *second.outputs)
+    assert [Path(output.path or "").exists() for output in outputs] == [True] * 3
     assert room.pid == pid
 
 

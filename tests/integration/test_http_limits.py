@@ -13,6 +13,7 @@ from ferrotype.cli import first
 from ferrotype.conformance.ledger_base import card, new_task
 from ferrotype.limits import VendorLimits
 from ferrotype.settings import load
+from ferrotype.wiring.front import open_front
 from ferrotype.wiring.shared import SystemClock
 
 TASKS = "/api/v1/tasks"
@@ -102,4 +103,6 @@ async def test_each_start_sets_the_profile_that_its_settings_ask_for(tmp_path: P
     for limits, expected in (("vendor", rate.concurrent), ("vendor", rate.concurrent), ("off", 15)):
         chosen = load({"data_dir": str(folder), "limits": limits}, environ={})
         await first.prepare(chosen)
+        async with open_front(chosen):
+            pass  # an API's start
         assert await ready(folder, f"worker-{expected}") == expected

@@ -160,7 +160,12 @@ def _failed_again(faults: int, task: Task) -> bool:
 
 @asynccontextmanager
 async def workplace(
-    folder: Path, *, deadline: float = 300.0, concurrency: int = 1, **options: float
+    folder: Path,
+    *,
+    deadline: float = 300.0,
+    concurrency: int = 1,
+    batch: int = 1,
+    **options: float,
 ) -> AsyncIterator[Workplace]:
     """Open everything; the worker starts by `start`."""
     chosen = Options(**{"poll": 0.2, **options})  # type: ignore[arg-type]
@@ -182,8 +187,13 @@ async def workplace(
             workshop=workshop,
             options=chosen,
         )
-        room = ProcessRoom(recipe(concurrency=concurrency), workshop.room("0"))
-        station = Station(room=room, models=frozenset(tools.catalogue.models), deadline=deadline)
+        room = ProcessRoom(recipe(concurrency=max(concurrency, batch)), workshop.room("0"))
+        station = Station(
+            room=room,
+            models=frozenset(tools.catalogue.models),
+            deadline=deadline,
+            batches={MODEL: batch} if batch > 1 else {},
+        )
         account = await ledger.make_account("a")
         place = Workplace(ledger, bell, tools, work, store, fetcher, station, account)
         try:

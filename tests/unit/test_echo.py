@@ -2,15 +2,17 @@
 
 import io
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from ferrotype.engines import echo
 from ferrotype.media import Output
-from ferrotype.ports.engine import EngineRefusal, Job
+from ferrotype.ports.engine import EngineRefusal, EngineUnfit, Job
 
 
 @dataclass
@@ -21,12 +23,18 @@ class Notebook:
     stopping: threading.Event = field(default_factory=threading.Event)
     said: list[float] = field(default_factory=list)
     notes: list[bytes] = field(default_factory=list)
+    told: list[tuple[object, object]] = field(default_factory=list)
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
         self.said.append(fraction)
 
     async def note(self, memo: bytes) -> None:
         self.notes.append(memo)
+
+    def report(
+        self, *, usage: Mapping[str, Any] | None = None, shown: Mapping[str, Any] | None = None
+    ) -> None:
+        self.told.append((usage, shown))
 
 
 def job(prompt: str, folder: Path, *, n: int = 1, seed: int = 0) -> Job:
@@ -106,3 +114,20 @@ async def test_refusals_and_items_that_fail(tmp_path: Path) -> None:
 async def test_an_exception_on_demand(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         await echo.Echo().run(job("echo raise", tmp_path), Notebook(tmp_path))
+
+
+async def test_it_reports_as_an_upstream_does(tmp_path: Path) -> None:
+    bench = Notebook(tmp_path)
+    await echo.Echo().run(job("echo usage=7", tmp_path), bench)
+    assert bench.told == [({"image_count": 7}, None)]
+
+
+async def test_it_is_unfit_for_a_model_for_a_while(tmp_path: Path) -> None:
+    engine = echo.Echo()
+    with pytest.raises(EngineUnfit):
+        await engine.run(job("echo unfit=60", tmp_path), Notebook(tmp_path))
+    assert engine.unfit.keys() == {"m"}
+    engine = echo.Echo()
+    with pytest.raises(EngineUnfit):
+        await engine.run(job("echo unfit=0", tmp_path), Notebook(tmp_path))
+    assert not engine.unfit

@@ -325,6 +325,9 @@ class Bench:
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
         assert 0 < fraction <= 1
 
+    def report(self, *, usage: object = None, shown: object = None) -> None:
+        raise AssertionError("nothing to report")
+
     def note(self, memo: bytes) -> Awaitable[None]:
         raise AssertionError("the illustrator keeps no notes")
 

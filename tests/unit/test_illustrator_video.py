@@ -55,6 +55,9 @@ class Bench:
         if fraction >= self.stop_after:
             self.stopping.set()
 
+    def report(self, *, usage: object = None, shown: object = None) -> None:
+        raise AssertionError("nothing to report")
+
     def note(self, memo: bytes) -> Awaitable[None]:
         raise AssertionError("the illustrator keeps no notes")
 

@@ -4,6 +4,7 @@ from ferrotype.conformance.ledger_backlog import BacklogTests
 from ferrotype.conformance.ledger_intake import IntakeTests
 from ferrotype.conformance.ledger_lanes import LaneTests
 from ferrotype.conformance.ledger_machine import MachineTests
+from ferrotype.conformance.ledger_mates import MateTests
 from ferrotype.conformance.ledger_moves import MoveTests
 from ferrotype.conformance.ledger_operate import OperateTests
 from ferrotype.conformance.ledger_outbox import OutboxTests
@@ -16,6 +17,7 @@ class LedgerSuite(
     IntakeTests,
     MoveTests,
     LaneTests,
+    MateTests,
     RingTests,
     UpkeepTests,
     OutboxTests,

@@ -90,12 +90,25 @@ class UpkeepTests(LedgerTests):
         await ledger.enrol(card("one", "first"))
         await ledger.announce("one", [MODEL])
         (seen,) = await ledger.workers()
-        assert set(seen.models) == {"first", MODEL}
+        assert set(seen.models) == {MODEL}
         await ledger.set_clock_offset(61)
         assert await ledger.end_unserved(60) == 1
         await ledger.retire("one")
         with pytest.raises(Conflict):
             await ledger.announce("one", ["other"])
+
+    async def test_a_model_is_unserved_from_when_it_is_not_announced_any_more(
+        self, ledger: FullLedger, account: str
+    ) -> None:
+        await ledger.enrol(card("one", MODEL, "other"))
+        await ledger.add(new_task(account))
+        await ledger.set_clock_offset(100)
+        await ledger.announce("one", ["other"])
+        await ledger.set_clock_offset(159)
+        await ledger.renew("one", {})
+        assert await ledger.end_unserved(60) == 0
+        await ledger.set_clock_offset(161)
+        assert await ledger.end_unserved(60) == 1
 
     async def test_a_model_is_unserved_from_its_last_workers_end(
         self, ledger: FullLedger, account: str

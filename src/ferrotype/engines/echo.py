@@ -8,6 +8,8 @@ A prompt that begins with the word "echo" is read as directives, separated by sp
     echo note=TEXT              keep TEXT for the next attempt, then go on
     echo refuse=CODE            refuse the whole task with CODE
     echo fail-item=I:CODE       the I-th output (from 0) has this error instead of a file
+    echo usage=N                have the answer say {"image_count": N}, as an upstream may
+    echo unfit=S                cannot serve the task's model for S seconds: the task goes back
     echo raise                  raise an exception in the engine
     echo crash                  end the process at once
     echo crash-until=N          end the process at once, in the first N attempts
@@ -30,7 +32,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ferrotype.media import Output
-from ferrotype.ports.engine import Bench, EngineRefusal, Job
+from ferrotype.ports.engine import Bench, EngineRefusal, EngineUnfit, Job
 
 MEGABYTE = 1024 * 1024
 
@@ -41,12 +43,24 @@ class Echo:
     def __init__(self, concurrency: int = 1) -> None:
         self.concurrency = concurrency
         self._leaked: list[bytes] = []
+        self._unfit_until: dict[str, float] = {}
+
+    @property
+    def unfit(self) -> dict[str, str]:
+        """Models that prompts asked not to serve for a while."""
+        now, until = time.monotonic(), dict(self._unfit_until)
+        return {model: "a prompt asked for it" for model in until if until[model] > now}
 
     async def run(self, job: Job, bench: Bench) -> Sequence[Output]:
         """Do what the prompt directs, then return `job.n` pictures of one pixel."""
         wish = directives(job.prompt)
         if "crash" in wish or job.attempt <= int(wish.get("crash-until", 0)):
             os._exit(70)
+        if "unfit" in wish and job.attempt == 1:
+            self._unfit_until[job.model] = time.monotonic() + float(wish["unfit"])
+            raise EngineUnfit("the prompt asked for it")
+        if "usage" in wish:
+            bench.report(usage={"image_count": int(wish["usage"])})
         if "raise" in wish:
             raise RuntimeError("the prompt asked for an exception")
         if "refuse" in wish:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -32,6 +32,15 @@ from ferrotype.task import RULES, Lease, Move, Result, Task, Who
 RACES = 5  # times that others may take the task which a claim has chosen
 _READY = """model = {model} AND status = 'PENDING' AND turn IS NOT NULL AND (NOT alone OR $4)
     ORDER BY priority DESC, turn, n LIMIT 1"""
+_TAKEN = f"""k AS MATERIALIZED (SELECT ledger_now() AS now FROM (SELECT count(*) FROM c) AS locked),
+    u AS (UPDATE task t SET status = 'RUNNING', attempt = t.attempt + 1, worker = $1, ticket = $2,
+            claim_at = k.now, progress = 0, first_claim_at = coalesce(t.first_claim_at, k.now),
+            turn = NULL
+        FROM c, k, body b WHERE t.n = c.n AND b.n = c.n AND t.turn IS NOT NULL
+            AND {guard_of(RULES[Move.CLAIM], row="t.")}
+        RETURNING {TASK}, t.n, t.shape, b.asked, b.refusal_code, b.refusal_message),
+    e AS (INSERT INTO event (n, attempt, move, at, who, why)
+        SELECT u.n, u.attempt, '{Move.CLAIM}', k.now, '{Who.WORKER}', '' FROM u, k)"""
 CLAIM = f"""WITH w AS MATERIALIZED (SELECT EXISTS (SELECT 1 FROM worker WHERE id = $1) AS known),
     due AS MATERIALIZED (SELECT $5 AND EXISTS (SELECT 1 FROM task WHERE status = 'PENDING'
         AND not_before IS NOT NULL AND not_before <= ledger_now()) AS any),
@@ -43,18 +52,19 @@ CLAIM = f"""WITH w AS MATERIALIZED (SELECT EXISTS (SELECT 1 FROM worker WHERE id
         ORDER BY head.priority DESC, head.turn, head.n LIMIT 1),
     c AS MATERIALIZED (SELECT n FROM task WHERE {_READY.format(model="(SELECT model FROM m)")}
         FOR UPDATE SKIP LOCKED),
-    k AS MATERIALIZED (SELECT ledger_now() AS now FROM (SELECT count(*) FROM c) AS locked),
-    u AS (UPDATE task t SET status = 'RUNNING', attempt = t.attempt + 1, worker = $1, ticket = $2,
-            claim_at = k.now, progress = 0, first_claim_at = coalesce(t.first_claim_at, k.now),
-            turn = NULL
-        FROM c, k, body b WHERE t.n = c.n AND b.n = c.n AND t.turn IS NOT NULL
-            AND {guard_of(RULES[Move.CLAIM], row="t.")}
-        RETURNING {TASK}, t.n, b.asked, b.refusal_code, b.refusal_message),
-    e AS (INSERT INTO event (n, attempt, move, at, who, why)
-        SELECT u.n, u.attempt, '{Move.CLAIM}', k.now, '{Who.WORKER}', '' FROM u, k)
+    {_TAKEN}
     SELECT u.*, o.memo, w.known, due.any AS due, (SELECT model FROM m) AS chosen
     FROM w CROSS JOIN due LEFT JOIN u ON true LEFT JOIN note o ON o.n = u.n"""
-AGAIN = f"""SELECT {TASK}, t.n, b.asked, b.refusal_code, b.refusal_message, o.memo
+MATES = f"""WITH h AS MATERIALIZED (SELECT n, priority, turn, shape, alone FROM task
+        WHERE model = $3 AND status = 'PENDING' AND turn IS NOT NULL
+        ORDER BY priority DESC, turn, n LIMIT 64),
+    c AS MATERIALIZED (SELECT t.n FROM h JOIN task t USING (n)
+        WHERE h.shape = $4 AND NOT h.alone AND EXISTS (SELECT 1 FROM worker WHERE id = $1)
+            AND NOT EXISTS (SELECT 1 FROM paused WHERE model = $3)
+        ORDER BY h.priority DESC, h.turn, h.n LIMIT $5 FOR UPDATE OF t SKIP LOCKED),
+    {_TAKEN}
+    SELECT u.*, o.memo FROM u LEFT JOIN note o USING (n) ORDER BY u.n"""
+AGAIN = f"""SELECT {TASK}, t.n, t.shape, b.asked, b.refusal_code, b.refusal_message, o.memo
     FROM task t JOIN body b USING (n) LEFT JOIN note o USING (n)
     WHERE t.worker = $1 AND t.ticket = $2 AND t.status = 'RUNNING'"""
 NEXT_DUE = """SELECT greatest(0, extract(epoch FROM not_before - ledger_now()))::float8 FROM task
@@ -76,11 +86,20 @@ NOTE = f"""INSERT INTO note (n, attempt, memo) SELECT t.n, t.attempt, $4 FROM ta
     (SELECT $1::text AS id, $2::int AS attempt, $3::text AS worker) AS g
     WHERE t.id = g.id AND {guard_of(RULES[Move.PROGRESS], row="t.", given="g.")} FOR UPDATE OF t
     ON CONFLICT (n) DO UPDATE SET attempt = excluded.attempt, memo = excluded.memo RETURNING n"""
+ANNOUNCE = """WITH w AS (SELECT id, models FROM worker WHERE id = $1 FOR UPDATE),
+    s AS (INSERT INTO served (model, until_at)
+        SELECT m.model, ledger_now() FROM w, unnest(w.models) AS m(model)
+        WHERE m.model <> ALL($2::text[]) GROUP BY 1 ORDER BY 1
+        ON CONFLICT (model) DO UPDATE SET until_at = greatest(served.until_at, excluded.until_at))
+    UPDATE worker SET models = $2 FROM w WHERE worker.id = w.id RETURNING worker.id"""
 DISMISS = """WITH w AS (DELETE FROM worker WHERE {which} RETURNING id, models, seen_at),
     s AS (INSERT INTO served (model, until_at)
         SELECT m.model, max(w.seen_at) FROM w, unnest(w.models) AS m(model) GROUP BY 1 ORDER BY 1
         ON CONFLICT (model) DO UPDATE SET until_at = greatest(served.until_at, excluded.until_at))
     SELECT id FROM w ORDER BY id"""
+
+
+Take = Callable[[Connection, tuple[str, str]], Awaitable[Sequence[Any]]]  # (worker, ticket)
 
 
 class PostgresWork:
@@ -109,13 +128,8 @@ class PostgresWork:
         await self._store.database.run(work)
 
     async def announce(self, worker: str, models: Collection[str]) -> None:
-        """Say that a worker serves these models too: their engine has started."""
-        known = await self._store.database.value(
-            "UPDATE worker SET models = array(SELECT DISTINCT unnest(models || $2::text[])"
-            " ORDER BY 1) WHERE id = $1 RETURNING id",
-            worker,
-            sorted(models),
-        )
+        """Say which models a worker serves from now on: these, and no others."""
+        known = await self._store.database.value(ANNOUNCE, worker, sorted(models))
         if known is None:
             raise Conflict(f"Worker {worker} is not enrolled (any more).")
 
@@ -128,13 +142,27 @@ class PostgresWork:
         self, worker: str, models: Collection[str], *, alone: bool = True
     ) -> Claim | None:
         """Take the next ready task of these models: PENDING -> RUNNING, or None."""
-        claiming = asyncio.ensure_future(self._claim(worker, sorted(models), alone))
+        asked = sorted(models)
+        claims = await self._keep(
+            worker, lambda conn, told: self._take(conn, (*told, asked, alone))
+        )
+        return claims[0] if claims else None
+
+    async def claim_mates(self, worker: str, head: Claim, limit: int) -> Sequence[Claim]:
+        """Take up to `limit` ready tasks of the model and shape of a claim: PENDING -> RUNNING."""
+        if not head.shape:
+            return ()
+        alike = (head.task.model, head.shape, limit)
+        return await self._keep(worker, lambda conn, told: conn.fetch(MATES, *told, *alike))
+
+    async def _keep(self, worker: str, take: Take) -> list[Claim]:
+        """Claim; when cancelled meanwhile give back what was claimed: nobody would run it."""
+        claiming = asyncio.ensure_future(self._claim(worker, take))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
             with suppress(FerrotypeError):  # a claim that failed keeps nothing
-                claim = await claiming
-                if claim is not None:  # nobody will run it: do not keep it
+                for claim in await claiming:
                     await self.give_back(claim.lease, "the claim was cancelled")
             raise
 
@@ -187,25 +215,25 @@ class PostgresWork:
         if await self._store.database.value(NOTE, *holder, memo) is None:
             raise Conflict
 
-    async def _claim(self, worker: str, models: list[str], alone: bool) -> Claim | None:
+    async def _claim(self, worker: str, take: Take) -> list[Claim]:
         await self._give_unsure_back()
         ticket = secrets.token_hex(8)
 
-        async def work(conn: Connection, tries: int) -> Any:
-            if tries:  # a try that broke may have been committed
-                row = await conn.fetchrow(AGAIN, worker, ticket)
-                if row is not None:
-                    return row
-            return await self._take(conn, (worker, ticket, models, alone))
+        async def work(conn: Connection, tries: int) -> Sequence[Any]:
+            # a try that broke may have been committed
+            rows = await conn.fetch(AGAIN, worker, ticket) if tries else ()
+            return rows or await take(conn, (worker, ticket))
 
         try:
-            row = await self._store.database.run(work)
+            rows = await self._store.database.run(work)
         except BaseException:
             self._unsure.append((worker, ticket))
             raise
-        return None if row is None else _claim_of(row, worker)
+        return [_claim_of(row, worker) for row in rows]
 
-    async def _take(self, conn: Connection, asked: tuple[str, str, list[str], bool]) -> Any:
+    async def _take(
+        self, conn: Connection, asked: tuple[str, str, list[str], bool]
+    ) -> Sequence[Any]:
         """Take the next task; what is due by now is made ready before, so that it has its turn."""
         look = True
         for _ in range(RACES):
@@ -214,19 +242,18 @@ class PostgresWork:
             if not row["known"]:
                 raise Conflict(f"Worker {asked[0]} is not enrolled (any more).")
             if row["id"] is not None:
-                return row
+                return [row]
             if row["due"]:
                 look = await admit_due(conn, self._store.ring) > 0
             elif row["chosen"] is None:
-                return None
-        return None
+                break
+        return ()
 
     async def _give_unsure_back(self) -> None:
         """Give back what claims took whose answer never came: nobody would ever run it."""
         while self._unsure:
             worker, ticket = self._unsure[-1]
-            row = await self._store.database.row(AGAIN, worker, ticket)
-            if row is not None:
+            for row in await self._store.database.fetch(AGAIN, worker, ticket):
                 with suppress(Conflict):
                     await self.give_back(
                         Lease(row["id"], row["attempt"], worker), "the claim's answer was lost"
@@ -271,6 +298,7 @@ def _claim_of(row: Any, worker: str) -> Claim:
         order=order_of(row["asked"]),
         refusal=None if code is None else (code, row["refusal_message"]),
         memo=row["memo"],
+        shape=row["shape"],
     )
 
 

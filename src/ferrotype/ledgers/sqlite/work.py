@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -29,13 +29,21 @@ NEXT = """SELECT t.id FROM json_each(:models) m JOIN task t ON t.n =
         AND (alone = 0 OR :alone) ORDER BY priority DESC, turn, n LIMIT 1)
     WHERE m.value NOT IN (SELECT model FROM paused)
     ORDER BY t.priority DESC, t.turn, t.n LIMIT 1"""
+MATES = """SELECT id FROM (SELECT * FROM task
+        WHERE model = :model AND status = 'PENDING' AND turn IS NOT NULL
+        ORDER BY priority DESC, turn, n LIMIT 64)
+    WHERE shape = :shape AND alone = 0 AND :model NOT IN (SELECT model FROM paused)
+    ORDER BY priority DESC, turn, n LIMIT :limit"""
 DUE = """SELECT id FROM task
     WHERE status = 'PENDING' AND not_before IS NOT NULL AND not_before <= ? LIMIT 100"""
 NEXT_DUE = """SELECT not_before FROM task WHERE status = 'PENDING' AND not_before IS NOT NULL
     AND model IN (SELECT value FROM json_each(?)) ORDER BY not_before LIMIT 1"""
 SETTLED = f"""SELECT t.n FROM task t WHERE t.id = :id AND t.status = 'SUCCEEDED'
     AND t.attempt = :attempt AND t.worker = :worker AND {LIVING}"""
-MODELS = "SELECT models FROM worker WHERE id = ?"
+SERVED = """INSERT INTO served (model, until_at) SELECT m.value, coalesce(:until, w.seen_at)
+    FROM worker w, json_each(w.models) m
+    WHERE w.id = :worker AND m.value NOT IN (SELECT value FROM json_each(:kept))
+    ON CONFLICT DO UPDATE SET until_at = max(until_at, excluded.until_at)"""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -82,17 +90,13 @@ class SqliteWork:
         self._store.incarnations[card.id] = lock
 
     async def announce(self, worker: str, models: Collection[str]) -> None:
-        """Say that a worker serves these models too: their engine has started."""
+        """Say which models a worker serves from now on: these, and no others."""
+        names = msgspec.json.encode(sorted(models)).decode()
 
         def command(batch: Batch) -> None:
-            row = batch.conn.execute(MODELS, (worker,)).fetchone()
-            if row is None:
-                raise Conflict(f"Worker {worker} is not enrolled (any more).")
-            served = sorted({*msgspec.json.decode(row[0]), *models})
-            batch.conn.execute(
-                "UPDATE worker SET models = ? WHERE id = ?",
-                (msgspec.json.encode(served).decode(), worker),
-            )
+            _must_know(batch, worker)
+            batch.conn.execute(SERVED, {"worker": worker, "kept": names, "until": batch.now})
+            batch.conn.execute("UPDATE worker SET models = ? WHERE id = ?", (names, worker))
 
         await self._store.writer.do(command)
 
@@ -108,13 +112,23 @@ class SqliteWork:
     ) -> Claim | None:
         """Take the next ready task of these models: PENDING -> RUNNING, or None."""
         names = msgspec.json.encode(list(models)).decode()
-        claiming = self._store.writer.do(partial(self._claim, worker, names, alone))
+        claims = await self._keep(partial(self._claim, worker, names, alone))
+        return claims[0] if claims else None
+
+    async def claim_mates(self, worker: str, head: Claim, limit: int) -> Sequence[Claim]:
+        """Take up to `limit` ready tasks of the model and shape of a claim: PENDING -> RUNNING."""
+        if not head.shape:
+            return ()
+        return await self._keep(partial(self._claim_mates, worker, head, limit))
+
+    async def _keep(self, command: Callable[[Batch], list[Claim]]) -> list[Claim]:
+        """Claim; when cancelled meanwhile give back what was claimed: nobody would run it."""
+        claiming = self._store.writer.do(command)
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
             with suppress(FerrotypeError):  # a claim that failed keeps nothing
-                claim = await claiming
-                if claim is not None:  # nobody will run it: do not keep it
+                for claim in await claiming:
                     await self.give_back(claim.lease, "the claim was cancelled")
             raise
 
@@ -179,18 +193,24 @@ class SqliteWork:
 
         await self._store.writer.do(command)
 
-    def _claim(self, worker: str, models: str, alone: bool, batch: Batch) -> Claim | None:
-        conn = batch.conn
-        if conn.execute("SELECT 1 FROM worker WHERE id = ?", (worker,)).fetchone() is None:
-            raise Conflict(f"Worker {worker} is not enrolled (any more).")
+    def _claim(self, worker: str, models: str, alone: bool, batch: Batch) -> list[Claim]:
+        _must_know(batch, worker)
         admit_due(batch)
-        row = conn.execute(NEXT, {"models": models, "alone": alone}).fetchone()
-        if row is None:
-            return None
-        moved = moves.apply(batch, Move.CLAIM, row[0], Who.WORKER, worker=worker)
-        asked, code, message, memo = conn.execute(
-            "SELECT b.asked, b.refusal_code, b.refusal_message, o.memo"
-            " FROM body b LEFT JOIN note o USING (n) WHERE b.n = ?",
+        rows = batch.conn.execute(NEXT, {"models": models, "alone": alone}).fetchall()
+        return [self._take(batch, worker, task_id) for (task_id,) in rows]
+
+    def _claim_mates(self, worker: str, head: Claim, limit: int, batch: Batch) -> list[Claim]:
+        _must_know(batch, worker)
+        alike = {"model": head.task.model, "shape": head.shape, "limit": limit}
+        rows = batch.conn.execute(MATES, alike).fetchall()
+        return [self._take(batch, worker, task_id) for (task_id,) in rows]
+
+    def _take(self, batch: Batch, worker: str, task_id: str) -> Claim:
+        conn = batch.conn
+        moved = moves.apply(batch, Move.CLAIM, task_id, Who.WORKER, worker=worker)
+        asked, code, message, memo, shape = conn.execute(
+            "SELECT b.asked, b.refusal_code, b.refusal_message, o.memo, t.shape"
+            " FROM body b JOIN task t USING (n) LEFT JOIN note o USING (n) WHERE b.n = ?",
             (moved.n,),
         ).fetchone()
         return Claim(
@@ -199,6 +219,7 @@ class SqliteWork:
             order=order_of(asked),
             refusal=None if code is None else (code, message),
             memo=memo,
+            shape=shape,
         )
 
     def _renew(self, worker: str, progress: dict[Lease, float], batch: Batch) -> Renewal:
@@ -245,6 +266,11 @@ class SqliteWork:
         return read_task(conn, moved.n)
 
 
+def _must_know(batch: Batch, worker: str) -> None:
+    if batch.conn.execute("SELECT 1 FROM worker WHERE id = ?", (worker,)).fetchone() is None:
+        raise Conflict(f"Worker {worker} is not enrolled (any more).")
+
+
 def admit_due(batch: Batch) -> int:
     """Make held tasks ready whose time has come; a hundred at most."""
     rows = batch.conn.execute(DUE, (batch.now,)).fetchall()
@@ -261,10 +287,5 @@ def dismiss(worker: str, batch: Batch) -> None:
     ).fetchall()
     for (task_id,) in held:
         moves.apply(batch, Move.LOSE, task_id, Who.JANITOR, why="its worker ended")
-    conn.execute(
-        "INSERT INTO served (model, until_at) SELECT m.value, w.seen_at"
-        " FROM worker w, json_each(w.models) m WHERE w.id = ? AND true"
-        " ON CONFLICT DO UPDATE SET until_at = max(until_at, excluded.until_at)",
-        (worker,),
-    )
+    conn.execute(SERVED, {"worker": worker, "kept": "[]", "until": None})
     conn.execute("DELETE FROM worker WHERE id = ?", (worker,))
