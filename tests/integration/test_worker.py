@@ -271,7 +271,7 @@ async def test_a_worker_that_the_ledger_forgot_goes_on_under_a_new_name(tmp_path
         assert second.id != first.id
 
 
-async def test_a_model_is_served_from_its_engines_first_start(tmp_path: Path) -> None:
+async def test_a_model_is_served_while_its_engine_starts(tmp_path: Path) -> None:
     async with workplace(tmp_path) as place:
         broken = asyncio.Event()
 
@@ -290,6 +290,12 @@ async def test_a_model_is_served_from_its_engines_first_start(tmp_path: Path) ->
         assert (await place.run("a cat")).status is Status.SUCCEEDED
         (worker,) = await place.ledger.workers()
         assert set(worker.models) == place.station.models
+        room.instead["start"] = start
+        await place.add("echo delay=0.1")
+        async with asyncio.timeout(PATIENCE):
+            while worker.models:
+                await asyncio.sleep(0.02)
+                (worker,) = await place.ledger.workers()
 
 
 async def test_without_an_answer_the_lease_lapses_and_the_worker_begins_anew(

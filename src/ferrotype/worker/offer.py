@@ -16,9 +16,9 @@ class Offer:
         self._announced: frozenset[str] = frozenset()
         self._telling = asyncio.Lock()
 
-    async def tell(self, station: Station) -> None:
-        """Announce what has changed: a station's engine has started, or is (un)fit for a model."""
-        self._fit[id(station)] = station.fit
+    async def tell(self, station: Station, fit: frozenset[str]) -> None:
+        """Announce what has changed: which models a station can serve now."""
+        self._fit[id(station)] = fit
         if self._models() == self._announced:
             return
         async with self._telling:

@@ -94,9 +94,10 @@ class Shift:
                 await self._station.room.start()
             except EngineDied as error:
                 _log.error("engine does not start", action="engine.start", why=str(error))
+                await self._offer.tell(self._station, frozenset())
                 await asyncio.sleep(pause)
             else:
-                return await self._offer.tell(self._station)
+                return await self._offer.tell(self._station, self._station.fit)
         return None
 
     async def _claim(self, *, alone: bool) -> Claim | None:
