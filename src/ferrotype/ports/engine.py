@@ -49,6 +49,7 @@ class Job(Struct, frozen=True, kw_only=True):
     `inputs` maps a role to files that we wrote; `fields` holds the other checked request fields;
     `duration` seconds and `fps` for film; `memo` is what the last attempt noted. `mates`: tasks of
     the same shape that were claimed to run in one call with it. `posted`: for upstreams alone.
+    `served_by`: "engine; label", as it is told to callers, for what the file says of itself.
     """
 
     task: str
@@ -68,6 +69,7 @@ class Job(Struct, frozen=True, kw_only=True):
     memo: bytes | None
     mates: tuple[str, ...] = ()
     posted: Posted | None = None
+    served_by: str = ""
 
 
 class EngineRefusal(FerrotypeError):

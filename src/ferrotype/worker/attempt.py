@@ -201,6 +201,7 @@ class Attempt:
             memo=self._claim.memo,
             mates=self._mates,
             posted=self._posted(),
+            served_by=self._claim.task.served_by,
         )
 
     def _posted(self) -> Posted | None:
