@@ -37,6 +37,10 @@ BUILT_IN = {
         "ferrotype.engines.illustrator.engine:Illustrator",
         "Install numpy, pillow and resvg-py: pip install --force-reinstall ferrotype.",
     ),
+    "openai": Plugin(
+        "ferrotype.engines.openai.engine:OpenAI",
+        "Install httpx, pillow and av: pip install --force-reinstall ferrotype.",
+    ),
 }
 
 
