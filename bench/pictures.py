@@ -32,6 +32,7 @@ class Alone:
 
     workdir: Path
     stopping: threading.Event = field(default_factory=threading.Event)
+    final: bool = False
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
         """Tell nobody."""

@@ -69,6 +69,22 @@ async def test_an_engine_that_cannot_be_made_says_why(
         await ProcessRoom(wrong, tmp_path).start()
 
 
+@pytest.mark.parametrize("final", [True, False])
+async def test_a_stop_tells_whether_the_task_comes_again(
+    final: bool, make: Make, tmp_path: Path
+) -> None:
+    echoes = HELLO + (
+        'task = hear()["job"]["task"]\nsay(type="progress", task=task, fraction=0.1)\n'
+        'say(type="failed", task=task, message=f"final: {hear()[\'final\']}")\ntime.sleep(60)\n'
+    )
+    room, begun = make(echoes), asyncio.Event()
+    running = asyncio.create_task(room.run(job(tmp_path, "a cat"), lambda _: begun.set(), no_note))
+    await begun.wait()
+    await room.stop("t", 5.0, final=final)
+    with pytest.raises(EngineDied, match=f"final: {final}"):
+        await running
+
+
 async def test_progress_and_notes_arrive(make: Make, tmp_path: Path) -> None:
     said: list[float] = []
     notes: list[bytes] = []

@@ -21,6 +21,7 @@ class Notebook:
 
     workdir: Path
     stopping: threading.Event = field(default_factory=threading.Event)
+    final: bool = False
     said: list[float] = field(default_factory=list)
     notes: list[bytes] = field(default_factory=list)
     told: list[tuple[object, object]] = field(default_factory=list)

@@ -320,7 +320,7 @@ def test_the_same_seed_edits_the_same_in_another_process() -> None:
 class Bench:
     def __init__(self, workdir: Path) -> None:
         self.workdir = workdir
-        self.stopping = threading.Event()
+        self.stopping, self.final = threading.Event(), False
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
         assert 0 < fraction <= 1

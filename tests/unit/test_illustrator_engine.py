@@ -39,7 +39,7 @@ HOSTILE = [
 class Bench:
     def __init__(self, workdir: Path) -> None:
         self.workdir = workdir
-        self.stopping = threading.Event()
+        self.stopping, self.final = threading.Event(), False
         self.seen: list[float] = []
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:

@@ -38,7 +38,7 @@ SHAPING = ("size", "resolution", "ratio", "duration", "fps", "style", "audio", "
 
 class Bench:
     def __init__(self, workdir: Path) -> None:
-        self.workdir, self.stopping = workdir, threading.Event()
+        self.workdir, self.stopping, self.final = workdir, threading.Event(), False
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
         assert 0 <= fraction <= 1

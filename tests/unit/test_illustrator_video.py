@@ -47,7 +47,7 @@ HOSTILE = [
 class Bench:
     def __init__(self, workdir: Path, stop_after: float = 2.0) -> None:
         self.workdir, self.stop_after = workdir, stop_after
-        self.stopping = threading.Event()
+        self.stopping, self.final = threading.Event(), False
         self.seen: list[float] = []
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:

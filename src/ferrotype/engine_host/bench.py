@@ -27,6 +27,7 @@ class JobBench:
     def __init__(self, job: Job, line: Line) -> None:
         self.workdir = Path(job.workdir)
         self.stopping = threading.Event()
+        self.final = False
         self.threads: set[Future[Any]] = set()
         self.usage: dict[str, Any] | None = None
         self.shown: dict[str, Any] | None = None

@@ -62,8 +62,9 @@ class Host:
                 self._begin(engine, job)
             case frames.Noted(task, number, error) if task in self._jobs:
                 self._jobs[task][0].noted(number, error)
-            case frames.Stop(task) if task in self._jobs:
+            case frames.Stop(task, final) if task in self._jobs:
                 bench, making = self._jobs[task]
+                bench.final = final
                 bench.stopping.set()
                 making.cancel()
 

@@ -45,9 +45,10 @@ class Noted(Struct, frozen=True, tag="noted"):
 
 
 class Stop(Struct, frozen=True, tag="stop"):
-    """Room to host: end this task soon, in any way."""
+    """Room to host: end this task soon, in any way. `final`: it does not come again."""
 
     task: str
+    final: bool = False
 
 
 class Hello(Struct, frozen=True, tag="hello"):

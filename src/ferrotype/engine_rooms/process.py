@@ -134,12 +134,15 @@ class ProcessRoom:
         finally:
             del self._seats[job.task]
 
-    async def stop(self, task: str, grace: float) -> None:
-        """Ask a job to stop; when it has not ended after `grace` seconds, kill the process."""
+    async def stop(self, task: str, grace: float, *, final: bool = False) -> None:
+        """Ask a job to stop; when it has not ended after `grace` seconds, kill the process.
+
+        `final`: the task does not come again.
+        """
         seat, child = self._seats.get(task), self._child
         if seat is None or child is None:
             return
-        await child.send(frames.Stop(task))
+        await child.send(frames.Stop(task, final))
         done, _ = await asyncio.wait({seat.ended}, timeout=grace)
         if not done:
             self._condemn(child, f"the job did not stop within {grace:g} s", task)

@@ -98,6 +98,10 @@ class Bench(Protocol):
     def stopping(self) -> threading.Event:
         """Set once the task is to stop: end soon, in any way."""
 
+    @property
+    def final(self) -> bool:
+        """Whether a task that is to stop does not come again; told before `stopping` is set."""
+
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
         """Say how far the job is (0 to 1). Any thread may call. Proves that it is not stalled."""
 

@@ -86,8 +86,11 @@ class EngineRoom(Protocol):
     ) -> Made:
         """Run one job. Raises `EngineRefusal`, `EngineUnfit`, `EngineDied`, or is cancelled."""
 
-    async def stop(self, task: str, grace: float) -> None:
-        """Ask a job to stop; when it has not ended after `grace` seconds, kill the process."""
+    async def stop(self, task: str, grace: float, *, final: bool = False) -> None:
+        """Ask a job to stop; when it has not ended after `grace` seconds, kill the process.
+
+        `final`: the task does not come again.
+        """
 
     async def close(self) -> None:
         """End the process and wait for its end."""

@@ -216,7 +216,8 @@ class Attempt:
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            await room.stop(job.task, self._tools.options.grace)
+            final = self._fate in (Fate.STOPPED, Fate.LATE)
+            await room.stop(job.task, self._tools.options.grace, final=final)
             running.cancel()  # it may not even have begun
             await asyncio.wait({running})
             raise
