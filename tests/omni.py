@@ -50,6 +50,7 @@ class Omni:
         app.router.add_post("/v1/images/edits", self.edits)
         app.router.add_post("/v1/videos", self.create)
         app.router.add_get("/v1/videos/{id}", self.retrieve)
+        app.router.add_delete("/v1/videos/{id}", self.delete)
         app.router.add_get("/v1/videos/{id}/content", self.content)
         return app
 
@@ -129,6 +130,11 @@ class Omni:
         else:
             told |= {"status": "in_progress", "progress": 50}
         return web.json_response(told)
+
+    async def delete(self, request: web.Request) -> web.StreamResponse:
+        if self.films.pop(request.match_info["id"], None) is None:
+            return _detail(404, "Video not found")
+        return web.json_response({"id": request.match_info["id"], "deleted": True})
 
     async def content(self, request: web.Request) -> web.StreamResponse:
         made = self.films.get(request.match_info["id"])

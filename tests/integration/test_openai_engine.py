@@ -447,6 +447,20 @@ async def test_a_stop_is_heard_while_the_server_draws(
     assert room.pid == pid
 
 
+@pytest.mark.parametrize("final", [True, False])
+async def test_a_film_is_given_up_only_when_its_task_does_not_come_again(
+    final: bool, server: Omni, make: Make, tmp_path: Path
+) -> None:
+    server.looks_needed = MAX
+    room = make(server)
+    running = asyncio.create_task(room.run(reel(tmp_path), ignore, no_note))
+    await until(lambda: any(film["looks"] for film in server.films.values()))
+    await room.stop("t", 30, final=final)
+    with pytest.raises(EngineDied, match="stopped as asked"):
+        await running
+    assert len(server.films) == (0 if final else 1)
+
+
 async def test_a_slow_server_that_is_well_is_waited_for(
     vllm: Omni, make: Make, tmp_path: Path
 ) -> None:

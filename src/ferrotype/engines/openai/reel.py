@@ -1,6 +1,7 @@
 """One film at the server, which knows it by an id, until it is downloaded or lost."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from ferrotype.engines.openai.wire import Film, Garbage, Trouble
 from ferrotype.ports.engine import Bench, EngineRefusal, EngineUnfit, Job
 
 PATIENCE = 5  # looks in a row that may go wrong while the server is well otherwise
+FAREWELL = 1.5  # seconds that a job has to stop, nearly
 MADE = 0.9  # of the progress; the rest is ours
+
+_log = logging.getLogger(__name__)
 
 
 class Memo(Struct, frozen=True):
@@ -53,6 +57,10 @@ class Reel:
         except Lost as error:
             await self._bench.note(b"")
             raise ServerFault(f"the server has lost the film: {error}") from error
+        except asyncio.CancelledError:
+            if self._bench.final:
+                await self._give_up(film)
+            raise
         self._bench.progress(MADE)
         return raw
 
@@ -85,6 +93,14 @@ class Reel:
             raise
         await self._note(film.id)
         return film
+
+    async def _give_up(self, film: Film) -> None:
+        """Free the server of a film that nobody wants any more, if it hears of it in time."""
+        try:
+            async with asyncio.timeout(FAREWELL):
+                await self._server.remove(film.id)
+        except (TimeoutError, Lost, EngineRefusal, EngineUnfit, ServerFault) as error:
+            _log.warning("the film %s goes on at the server: %s", film.id, error)
 
     async def _note(self, film: str | None) -> None:
         await self._bench.note(msgspec.json.encode(Memo(self._options.base, film)))

@@ -92,6 +92,10 @@ class Server:
                         raise Garbage(f"the film has more than {MAX_FILM} bytes")
                     file.write(part)
 
+    async def remove(self, film: str) -> None:
+        """Have a film given up, whether it is made already or not. Raises `Lost`."""
+        await self._ask("DELETE", f"/v1/videos/{film}")
+
     async def _ask(self, method: str, path: str, **what: Any) -> bytes:
         async with self._send(method, path, **what) as response:
             body = await _body(response)
