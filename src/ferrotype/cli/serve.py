@@ -26,6 +26,7 @@ from ferrotype.cli.output import broken, wrong
 from ferrotype.cli.presence import Presence, Taken, address
 from ferrotype.cli.supervisor import Child, supervise
 from ferrotype.settings import Settings
+from ferrotype.wiring.seal import make_seal
 
 AnyKey = Annotated[
     bool | None,
@@ -89,6 +90,7 @@ def serve(
     chosen.check_exposure()
     for recipe in chosen.all_recipes:
         plugins.find_engine(recipe.engine)
+    make_seal(chosen)
     try:
         chosen.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         presence = Presence(chosen.data_dir)

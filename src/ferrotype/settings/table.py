@@ -243,6 +243,16 @@ class Settings:
             "`$XDG_DATA_HOME/ferrotype-weights`, else `~/.local/share/ferrotype-weights`",
         ),
     ] = field(default_factory=default_weights_dir)
+    c2pa_cert: Annotated[
+        Path | None,
+        About(
+            "File of the certificates (PEM, the signer's own first) that results are signed with.",
+            path,
+        ),
+    ] = None
+    c2pa_key: Annotated[
+        Path | None, About("File of the private key (PEM) that belongs to `C2PA_CERT`.", path)
+    ] = None
     fetch_allow_hosts: Annotated[
         tuple[str, ...],
         About(

@@ -18,6 +18,7 @@ from ferrotype.settings import Settings
 from ferrotype.settings.recipes import resolve
 from ferrotype.wiring.guard import make_guard
 from ferrotype.wiring.ledger import open_both
+from ferrotype.wiring.seal import make_seal
 from ferrotype.wiring.shared import (
     SystemClock,
     load_catalogue,
@@ -40,6 +41,7 @@ class Back:
 async def open_back(settings: Settings) -> AsyncIterator[Back]:
     """Open what a worker process needs: all recipes, each in rooms of its own."""
     catalogue, (store, inputs) = load_catalogue(settings), make_stores(settings)
+    seal = make_seal(settings)
     with Workshop(settings.data_dir / "work") as workshop:
         async with open_both(settings, ends=False) as (bell, ledger):
             tools = Toolbox(
@@ -52,6 +54,7 @@ async def open_back(settings: Settings) -> AsyncIterator[Back]:
                 clock=SystemClock(),
                 workshop=workshop,
                 options=Options(drain=settings.drain, latency=settings.latency),
+                seal=seal,
             )
             yield Back(
                 worker=Worker(make_stations(settings, catalogue, workshop), tools),

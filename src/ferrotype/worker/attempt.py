@@ -17,12 +17,14 @@ from ferrotype.media import File, Output, Produced
 from ferrotype.ports.engine import EngineRefusal, EngineUnfit, Job, Posted
 from ferrotype.ports.engine_room import EngineDied, Made
 from ferrotype.ports.ledger import Claim, Ending
+from ferrotype.ports.seal import Claim as Said
 from ferrotype.task import Rehearsed, Result, Status, Task
 from ferrotype.traces import Span
 from ferrotype.worker.delivery import Delivery
 from ferrotype.worker.inputs import Inputs
 from ferrotype.worker.outputs import BadOutput, inspect
 from ferrotype.worker.patience import persist
+from ferrotype.worker.sealing import sealed
 from ferrotype.worker.seats import Seat
 from ferrotype.worker.station import Station
 from ferrotype.worker.toolbox import Toolbox
@@ -161,6 +163,10 @@ class Attempt:
         limit = self._tools.options.max_output
         outputs = _with_failures(made.outputs, self._rehearsed.failed)
         pieces = await asyncio.to_thread(inspect, outputs, folder, job.n, limit)
+        if (seal := self._tools.seal) is not None:
+            said = Said(task=job.task, model=job.model, served_by=job.served_by)
+            with traces.timed(self._parts, "seal"):
+                pieces = await asyncio.to_thread(sealed, pieces, seal, said)
         await self._hold()
         with traces.timed(self._parts, "store"):
             produced = await self._delivery.keep(pieces)

@@ -9,6 +9,7 @@ from ferrotype.ports.fetcher import Fetcher
 from ferrotype.ports.input_store import InputStore
 from ferrotype.ports.ledger import Work
 from ferrotype.ports.media_store import MediaStore
+from ferrotype.ports.seal import Seal
 from ferrotype.worker.options import Options
 from ferrotype.worker.workshop import Workshop
 
@@ -26,3 +27,4 @@ class Toolbox:
     clock: Clock
     workshop: Workshop
     options: Options
+    seal: Seal | None = None
