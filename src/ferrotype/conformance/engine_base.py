@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from ferrotype.engine_rooms.process import ProcessRoom
 from ferrotype.media import File, image_size
-from ferrotype.ports.engine import Job
+from ferrotype.ports.engine import Job, Posted
 from ferrotype.ports.engine_room import Made, Recipe
 from ferrotype.worker.inputs import PLACEHOLDERS
 from ferrotype.worker.outputs import Piece, inspect
@@ -27,6 +27,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     """A job to try an engine with.
 
     `inputs`: for each role what is given: "image", "audio" or "video", a small file of ours each.
+    `posted`: the caller's body, for engines that pass it on.
     """
 
     prompt: str = "A red door in a white wall"
@@ -40,6 +41,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     inputs: Mapping[str, Sequence[str]] = {}
     duration: float | None = None
     fps: int | None = None
+    posted: Posted | None = None
 
 
 class Place:
@@ -92,6 +94,7 @@ class Place:
             fps=trial.fps,
             workdir=str(workdir),
             memo=more.get("memo"),
+            posted=trial.posted,
             served_by="engine; same weights",
         )
 
