@@ -142,9 +142,7 @@ def test_models_say_who_serves_them(run: Run) -> None:
 
 
 def test_models_of_ones_own_and_models_without_a_recipe(run: Run) -> None:
-    Path("ferrotype.toml").write_text(
-        '[models.mine]\nlike = "wan2.2-t2i-plus"\n[recipes.mine]\nengine = "echo"\n'
-    )
+    Path("ferrotype.toml").write_text('[recipes.mine]\nlike = "wan2.2-t2i-plus"\nengine = "echo"\n')
     rows = {row.split("\t")[0]: row.split("\t")[2:4] for row in run("models").out.splitlines()}
     assert rows["mine"] == ["echo", "test pattern"]
     assert rows["wan2.2-t2i-plus"] == ["-", "not served"]

@@ -103,7 +103,7 @@ def test_a_wrong_variable_is_told_in_one_sentence(environ: dict[str, str], said:
         ("port = true", "is not a whole number"),
         ("allowed_hosts = [1]", "is not a list of names"),
         ("recipes = 3", "Recipes are tables"),
-        ("models = { x = 1 }", "Models are tables"),
+        ('[models.mine]\nlike = "wan2.2-t2i-plus"', "there is no setting 'models'"),
         ('[recipes."*"]\nlabel = "upstream"', "must name its engine"),
         ('[recipes."*"]\nengine = "mine"', "must have a label"),
         ('[recipes."*"]\nengine = "mine"\nlabel = "substitute"', "allow_substitutes = true"),
@@ -118,7 +118,7 @@ def test_a_wrong_file_is_told_in_one_sentence(text: str, said: str) -> None:
         load(environ={})
 
 
-def test_recipes_and_models_come_from_the_file() -> None:
+def test_recipes_come_from_the_file() -> None:
     write("""
         [recipes."*"]
         engine = "echo"
@@ -128,17 +128,20 @@ def test_recipes_and_models_come_from_the_file() -> None:
         allow_substitutes = true
         stall = "2m"
         options = { steps = 4 }
-        [models.my-model]
         like = "wan2.2-t2i-plus"
     """)
     chosen = load(environ={})
     assert chosen.recipes == (
         Recipe(model="*", engine="echo", label="test pattern"),
         Recipe(
-            model="my-model", engine="mine", label="substitute", stall=120.0, options={"steps": 4}
+            model="my-model",
+            engine="mine",
+            label="substitute",
+            like="wan2.2-t2i-plus",
+            stall=120.0,
+            options={"steps": 4},
         ),
     )
-    assert chosen.models == {"my-model": {"like": "wan2.2-t2i-plus"}}
     assert chosen.all_recipes == chosen.recipes
 
 
@@ -251,7 +254,7 @@ def test_the_blocks_of_the_reference_are_a_settings_file() -> None:
     write("\n".join(BLOCKS))
     chosen = load(environ={})
     served = {recipe.model: recipe for recipe in chosen.all_recipes}
-    assert set(served) == {"*", "wan2.2-t2i-plus"}
+    assert set(served) == {"*", "wan2.2-t2i-plus", "my-model"}
     assert served["wan2.2-t2i-plus"].options == {"steps": 30}
     assert served["wan2.2-t2i-plus"].deadline == 600.0
     models = load_catalogue(chosen).models

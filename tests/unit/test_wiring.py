@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ferrotype.errors import FerrotypeError, InvalidParameter, ModelNotFound
-from ferrotype.settings import load
+from ferrotype.settings import SettingsError, load
 from ferrotype.wiring.shared import load_catalogue, make_janitor
 
 
@@ -19,6 +19,40 @@ def test_an_unknown_model_is_answered_as_the_operator_says(
     catalogue = load_catalogue(load(flags, environ={}))
     with pytest.raises(error):
         catalogue.check("text2image/image-synthesis", {"model": "nonesuch"}, asynchronous=True)
+
+
+def config(folder: Path, text: str) -> Path:
+    path = folder / "ferrotype.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_name_of_ones_own_has_the_rules_of_the_model_that_it_is_like(tmp_path: Path) -> None:
+    text = '[recipes.mine]\nengine = "echo"\nlike = "qwen-image"\n'
+    catalogue = load_catalogue(load(config=config(tmp_path, text), environ={}))
+    mine, theirs = catalogue.models["mine"], catalogue.models["qwen-image"]
+    assert (mine.name, mine.like) == ("mine", "qwen-image")
+    assert (mine.input, mine.parameters) == (theirs.input, theirs.parameters)
+    messages = "multimodal-generation/generation"
+    assert catalogue.on_route("mine", messages).routes == {messages: ("sync",)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[recipes.wan2-t2i]\nengine = "echo"', "no such model"),
+        ('[recipes."wan2.2-t2i-flsh"]\nengine = "echo"', "Did you mean wan2.2-t2i-flash"),
+        ('[recipes.mine]\nengine = "echo"\nlike = "yours"', "no model 'yours'"),
+        ('[recipes.wanx-v1]\nengine = "echo"\nlike = "qwen-image"', "a model of that name"),
+        ('[recipes."*"]\nengine = "echo"\nlike = "qwen-image"', "like needs a name"),
+    ],
+)
+def test_a_recipe_for_no_model_is_told_in_one_sentence(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said) as caught:
+        load_catalogue(load(config=config(tmp_path, text), environ={}))
+    assert "\n" not in str(caught.value)
 
 
 async def test_a_result_that_is_held_back_for_its_latency_is_not_overdue(tmp_path: Path) -> None:

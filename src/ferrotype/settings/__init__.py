@@ -1,7 +1,9 @@
 """Every setting of a deployment: one frozen object, read once and handed down."""
 
+from ferrotype.settings.defaults import default_data_dir
+from ferrotype.settings.reference import reference
 from ferrotype.settings.sources import load
-from ferrotype.settings.table import Settings, default_data_dir, reference
+from ferrotype.settings.table import Settings
 from ferrotype.settings.values import SettingsError, is_loopback, seconds
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""How a deployment says who serves which model: `[recipes.NAME]` and `[models.NAME]`."""
+"""How a deployment says who serves which model: `[recipes.NAME]`."""
 
 import difflib
 import os
@@ -83,10 +83,3 @@ def _resolve(value: Any, where: str) -> Any:
     if not os.environ.get(value["env"]):
         raise SettingsError(f"{where}: the variable {value['env']} is not set.")
     return os.environ[value["env"]]
-
-
-def read_models(table: object) -> Mapping[str, Mapping[str, Any]]:
-    """Take the tables `[models.NAME]` as they are; the catalogue checks them."""
-    if not isinstance(table, dict) or not all(isinstance(keys, dict) for keys in table.values()):
-        raise SettingsError("Models are tables, such as [models.my-model].")
-    return table

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ferrotype.settings.recipes import near, read_models, read_recipes
+from ferrotype.settings.recipes import near, read_recipes
 from ferrotype.settings.table import ABOUT, PREFIX, Settings
 from ferrotype.settings.values import SettingsError, is_loopback
 
@@ -29,14 +29,13 @@ def load(
     path = _config_path(config, environ)
     table = _read_file(path) if path else {}
     recipes = read_recipes(table.pop("recipes", {}))
-    models = read_models(table.pop("models", {}))
     values = _from_file(table, path)
     values |= _from_environ(environ)
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     values |= {n: _read(n, value, f"--{n.replace('_', '-')}") for n, value in given.items()}
     if "poll_hold" not in values and not is_loopback(values.get("host", Settings.host)):
         values["poll_hold"] = 0.0
-    return Settings(**values, recipes=recipes, models=models, config=path)
+    return Settings(**values, recipes=recipes, config=path)
 
 
 def _config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -60,7 +59,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _from_file(table: Mapping[str, object], path: Path | None) -> dict[str, Any]:
     for name in table:
         if name not in ABOUT:
-            hint = near(name, (*ABOUT, "recipes", "models"))
+            hint = near(name, (*ABOUT, "recipes"))
             raise SettingsError(f"{path}: there is no setting {name!r}.{hint}")
     return {name: _read(name, value, f"{path}: {name}") for name, value in table.items()}
 

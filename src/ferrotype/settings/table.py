@@ -1,13 +1,13 @@
 """The table of all settings. Times are in seconds."""
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
 
 from ferrotype.ports.engine_room import Recipe
+from ferrotype.settings.defaults import default_data_dir, default_slots, default_weights_dir
 from ferrotype.settings.recipes import recipe_for_all
 from ferrotype.settings.values import (
     BUCKETS,
@@ -39,22 +39,6 @@ class About:
     doc: str
     read: Callable[[object], Any]
     shown: str | None = None
-
-
-def default_data_dir() -> Path:
-    """Return `$XDG_DATA_HOME/ferrotype`, or that below `~/.local/share`."""
-    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser().absolute() / "ferrotype"
-
-
-def default_weights_dir() -> Path:
-    """Return the folder beside that of the data: weights are large, shared and no data."""
-    return default_data_dir().with_name("ferrotype-weights")
-
-
-def default_slots() -> int:
-    """Return how many pictures to draw at once: one processor stays free for the rest."""
-    return max(1, (os.cpu_count() or 1) - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,7 +276,6 @@ class Settings:
         About("Let tests move the clock; never in production.", flag),
     ] = False
     recipes: tuple[Recipe, ...] = ()
-    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     config: Path | None = None
 
     @property
@@ -402,13 +385,3 @@ def _written(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
     return str(value)
-
-
-def reference() -> str:
-    """Write the table of all settings, as docs/settings.md holds it."""
-    rows = ["| setting | what it does | default |", "|---|---|---|"]
-    defaults = {item.name: item.default for item in fields(Settings)}
-    for name, about in ABOUT.items():
-        plain = "none" if defaults[name] in (None, ()) else f"`{defaults[name]}`".lower()
-        rows.append(f"| `{name.upper()}` | {about.doc} | {about.shown or plain} |")
-    return "\n".join(rows) + "\n"

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from ferrotype.catalogue import BadCatalogue, Catalogue
 from ferrotype.janitor import Janitor, Options
 from ferrotype.ports.admin import Admin
+from ferrotype.ports.engine_room import Recipe
 from ferrotype.ports.input_store import InputStore
 from ferrotype.ports.ledger import Upkeep
 from ferrotype.ports.media_store import MediaStore
 from ferrotype.settings import Settings, SettingsError
+from ferrotype.settings.recipes import near
 from ferrotype.uploads import Uploads
 
 
@@ -28,16 +30,27 @@ class SystemClock:
 def load_catalogue(settings: Settings) -> Catalogue:
     """Return what callers may ask for, the operator's own models included."""
     known = Catalogue.load(unknown_model=settings.unknown_model)
-    for name, keys in settings.models.items():
-        if set(keys) != {"like"}:
-            raise SettingsError(f'[models.{name}] has one key, such as like = "wan2.2-t2i-plus".')
-        try:
-            known = known.with_model(name, str(keys["like"]))
-        except BadCatalogue as error:
-            raise SettingsError(f"[models.{name}]: {error}.") from None
     for recipe in settings.all_recipes:
-        if recipe.model != "*" and recipe.model not in known.models:
-            raise SettingsError(f'[recipes."{recipe.model}"]: there is no such model.')
+        try:
+            known = with_recipe(known, recipe)
+        except BadCatalogue as error:
+            raise SettingsError(f'[recipes."{recipe.model}"]: {error}.') from None
+    return known
+
+
+def with_recipe(known: Catalogue, recipe: Recipe) -> Catalogue:
+    """Return a catalogue with what a recipe says of its model. Raises `BadCatalogue`."""
+    if recipe.model == "*":
+        if recipe.like:
+            raise BadCatalogue("like needs a name: write the recipe under it")
+        return known
+    if recipe.like:
+        return known.with_model(recipe.model, recipe.like)
+    if recipe.model not in known.models:
+        raise BadCatalogue(
+            f"there is no such model.{near(recipe.model, known.models)} A name of your own says"
+            ' whose rules it has: like = "wan2.2-t2i-plus"'
+        )
     return known
 
 
