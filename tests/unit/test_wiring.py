@@ -44,7 +44,7 @@ def test_a_name_of_ones_own_has_the_rules_of_the_model_that_it_is_like(tmp_path:
         ('[recipes."wan2.2-t2i-flsh"]\nengine = "echo"', "Did you mean wan2.2-t2i-flash"),
         ('[recipes.mine]\nengine = "echo"\nlike = "yours"', "no model 'yours'"),
         ('[recipes.wanx-v1]\nengine = "echo"\nlike = "qwen-image"', "a model of that name"),
-        ('[recipes."*"]\nengine = "echo"\nlike = "qwen-image"', "like needs a name"),
+        ('[recipes."*"]\nengine = "echo"\nlike = "qwen-image"', "for one model"),
     ],
 )
 def test_a_recipe_for_no_model_is_told_in_one_sentence(

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ferrotype.catalogue.model import Model
+from ferrotype.catalogue.narrow import BadNarrowing, narrowed
 from ferrotype.catalogue.plan import Plan
 from ferrotype.catalogue.reader import BadCatalogue, read, unserved
 from ferrotype.errors import (
@@ -94,6 +95,16 @@ class Catalogue:
             if plan.model.name == like
         }
         return Catalogue({**self._entries, **more}, self._unknown)
+
+    def narrowed(self, name: str, said: Mapping[str, Any]) -> "Catalogue":
+        """Return a catalogue in which less may be asked of a model. Raises `BadCatalogue`."""
+        mine = [entry for entry, plan in self._entries.items() if plan.model.name == name]
+        try:
+            models = narrowed([self._entries[entry].model for entry in mine], said)
+        except BadNarrowing as error:
+            raise BadCatalogue(f"narrow: {error}") from None
+        less = {entry: Plan(model) for entry, model in zip(mine, models, strict=True)}
+        return Catalogue({**self._entries, **less}, self._unknown)
 
     def on_route(self, name: str, route: str) -> Model:
         """Return a model as it is on a route (its fields and usage may differ). KeyError: none."""

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ferrotype.catalogue.files import Media, MediaSet, Messages
 from ferrotype.catalogue.grammar import Field, List
+from ferrotype.catalogue.limit import Limit
 from ferrotype.catalogue.rules import Rule
 from ferrotype.catalogue.usage import Measure, Scale
 from ferrotype.media import File, Produced
@@ -54,7 +55,8 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     body's fields by wire name. `canvas` is the size of what has no other size.
     `measures` ("usage" in the files): key -> a measure or a constant number. `repeats` ("shown"):
     what of the request its results repeat. `traits`: what else its answers have. `sound`: whether
-    its films have some. `confidence` and `source` tell how well all this is known.
+    its films have some. `confidence` and `source` tell how well all this is known. `limits`: what
+    of it this deployment serves; no file states them.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: str
     notes: tuple[str, ...] = ()
     like: str | None = None
+    limits: tuple[Limit, ...] = ()
 
     @property
     def input_rules(self) -> Mapping[str, FileRule]:

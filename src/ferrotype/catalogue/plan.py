@@ -19,6 +19,15 @@ WORDS = ("prompt", "negative_prompt", "size", "n", "seed", "duration", "fps")
 SEED_BITS = 31
 
 
+def default_of(field: Field, where: str) -> Any:
+    """Return what an absent field holds, in the form of a draft; None when that is nothing."""
+    if field.default is not None:
+        return field.read(field.default, where)
+    if isinstance(field, Size) and field.default_pixels:
+        return of_area(field.default_pixels)
+    return None
+
+
 class Step:
     """One field: where to find it, how to read it, where its value goes."""
 
@@ -30,14 +39,7 @@ class Step:
         self.where = f"{table}.{name}"
         self.read = field.read
         self.put = _place(name, field)
-        self.default = self._default()
-
-    def _default(self) -> Any:
-        if self.field.default is not None:
-            return self.field.read(self.field.default, self.where)
-        if isinstance(self.field, Size) and self.field.default_pixels:
-            return of_area(self.field.default_pixels)
-        return None
+        self.default = default_of(field, self.where)
 
     def take(self, table: Mapping[str, Any]) -> Any:
         """Return the value that a table of the body gives, else the default. Raises `Refused`."""
@@ -101,6 +103,8 @@ class Plan:
         self._follow(draft, tables["parameters"].get("size"))
         if variant and variant.pictures:
             draft.words["n"] = draft.fields[variant.pictures]
+        for limit in self.model.limits:
+            limit.hold(draft, tables)
         return self._order(draft), refusal
 
     def streams(self, body: Mapping[str, Any]) -> bool:

@@ -5,12 +5,14 @@ fields are told in words. `null` and absent mean the same on this wire, unknown 
 over; neither is spelled out again for each field.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ferrotype.catalogue.fields import Choice, Flag, Integer, Number, Text
 from ferrotype.catalogue.files import Media, MediaSet, Messages
 from ferrotype.catalogue.grammar import Field, List, Object
+from ferrotype.catalogue.limit import Limit
+from ferrotype.catalogue.limit_schema import lay
 from ferrotype.catalogue.model import Model
 from ferrotype.catalogue.size import Size
 
@@ -20,20 +22,25 @@ SIDES = r"^[1-9][0-9]{0,4}\*[1-9][0-9]{0,4}$"
 
 def of_body(model: Model) -> Schema:
     """Return the schema of a create's body, without the name of the model."""
-    forms = [_tables(model.input, model.parameters)]
+    forms = [_tables(model.input, model.parameters, model.limits)]
     forms += [
-        _given(variant.when, _tables(variant.input, variant.parameters))
+        _given(variant.when, _tables(variant.input, variant.parameters, model.limits))
         for variant in model.variants
     ]
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
-def _tables(input: Mapping[str, Field], parameters: Mapping[str, Field]) -> Schema:
+def _tables(
+    input: Mapping[str, Field], parameters: Mapping[str, Field], limits: Iterable[Limit]
+) -> Schema:
     tables = {"input": _object(input)}
+    lay(tables["input"], input, (limit for limit in limits if limit.place.table == "input"))
     required = ["input"]
     if parameters:
         tables["parameters"] = _object(parameters)
-        required += ["parameters"] * any(field.required for field in parameters.values())
+        these = (limit for limit in limits if limit.place.table == "parameters")
+        lay(tables["parameters"], parameters, these)
+        required += ["parameters"] * ("required" in tables["parameters"])
     return {"type": "object", "required": required, "properties": tables}
 
 

@@ -30,19 +30,20 @@ class SystemClock:
 def load_catalogue(settings: Settings) -> Catalogue:
     """Return what callers may ask for, the operator's own models included."""
     known = Catalogue.load(unknown_model=settings.unknown_model)
-    for recipe in settings.all_recipes:
-        try:
-            known = with_recipe(known, recipe)
-        except BadCatalogue as error:
-            raise SettingsError(f'[recipes."{recipe.model}"]: {error}.') from None
+    for apply in (with_name, with_narrowing):
+        for recipe in settings.all_recipes:
+            try:
+                known = apply(known, recipe)
+            except BadCatalogue as error:
+                raise SettingsError(f'[recipes."{recipe.model}"]: {error}.') from None
     return known
 
 
-def with_recipe(known: Catalogue, recipe: Recipe) -> Catalogue:
-    """Return a catalogue with what a recipe says of its model. Raises `BadCatalogue`."""
+def with_name(known: Catalogue, recipe: Recipe) -> Catalogue:
+    """Return a catalogue in which a recipe's model is. Raises `BadCatalogue`."""
     if recipe.model == "*":
-        if recipe.like:
-            raise BadCatalogue("like needs a name: write the recipe under it")
+        if recipe.like or recipe.narrow:
+            raise BadCatalogue("like and narrow are for one model: write a recipe under its name")
         return known
     if recipe.like:
         return known.with_model(recipe.model, recipe.like)
@@ -52,6 +53,11 @@ def with_recipe(known: Catalogue, recipe: Recipe) -> Catalogue:
             ' whose rules it has: like = "wan2.2-t2i-plus"'
         )
     return known
+
+
+def with_narrowing(known: Catalogue, recipe: Recipe) -> Catalogue:
+    """Return a catalogue with less to ask of a recipe's model. Raises `BadCatalogue`."""
+    return known.narrowed(recipe.model, recipe.narrow) if recipe.narrow else known
 
 
 def make_stores(settings: Settings) -> tuple[MediaStore, InputStore]:
