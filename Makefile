@@ -84,12 +84,15 @@ lock: ## Choose newer versions and write them, with hashes, into requirements/ (
 	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		tests/provenance/requirements.in -o tests/provenance/requirements.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		tests/weights/requirements.in -o tests/weights/requirements.txt
 
 values: $(BIN)/.tests ## Draw every model at every value that shapes its output (15 minutes)
 	$(BIN)/python -m pytest -q tests/heavy/test_every_value.py
 
 clean: ## Remove what these targets made, .venv and the demo's data included
-	rm -rf .venv tests/openapi/.venv tests/postgres/.server tests/traces/.otel tests/provenance/.c2pa .demo .bench build dist src/*.egg-info
+	rm -rf .venv tests/openapi/.venv tests/postgres/.server tests/traces/.otel tests/provenance/.c2pa tests/weights/.hub .demo .bench build dist src/*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

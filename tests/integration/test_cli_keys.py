@@ -152,7 +152,19 @@ def test_models_of_ones_own_and_models_without_a_recipe(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["serve", "api", "worker", "keys", "env", "models", "demo", "doctor", "backup", "restore"],
+    [
+        "serve",
+        "api",
+        "worker",
+        "keys",
+        "env",
+        "models",
+        "recipes",
+        "demo",
+        "doctor",
+        "backup",
+        "restore",
+    ],
 )
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     done = run(command, "--help")

@@ -163,7 +163,8 @@ def test_a_size_that_other_fields_come_to_is_held_too() -> None:
 
 def test_a_model_is_narrowed_on_all_its_routes() -> None:
     few = ALL.narrowed("qwen-image", {"size": ["1328*1328"], "prompt": {"max": 3}})
-    for route, tables in ((PICTURES, {}), (MESSAGES, {"input": message()})):
+    bodies: dict[str, dict[str, Any]] = {PICTURES: {}, MESSAGES: {"input": message()}}
+    for route, tables in bodies.items():
         assert "at most 3 characters" in refusal(
             few, "qwen-image", route, **tables, parameters={"size": "1328*1328"}
         )

@@ -17,6 +17,7 @@ from ferrotype.catalogue.files import TYPES, Media, MediaSet, Messages
 from ferrotype.catalogue.grammar import Field, List
 from ferrotype.catalogue.limit import Between, Limit, Nothing, OneOf, Place, SizeWithin, spelled
 from ferrotype.catalogue.model import IMAGES, Model, Variant
+from ferrotype.catalogue.plan import default_of
 from ferrotype.catalogue.rules import Canvas
 from ferrotype.catalogue.size import Size
 from ferrotype.errors import Refused
@@ -58,6 +59,20 @@ def narrowed(models: Sequence[Model], said: Mapping[str, Any]) -> list[Model]:
         less = (replace(limits[name], place=places[name]) for name in wishes if name in places)
         made.append(replace(model, limits=tuple(less)))
     return made
+
+
+def unserved_defaults(model: Model) -> dict[str, Any]:
+    """Return the defaults that a narrowed model does not serve, by field: callers must send it."""
+    limits = {limit.place.name: limit for limit in model.limits}
+    found: dict[str, Any] = {}
+    for site in _sites(model):
+        limit = limits.get(site.place.name)
+        if limit is None or site.many or site.place.role or isinstance(limit, Nothing):
+            continue
+        default = default_of(site.kind, site.place.name)
+        if default is not None and not limit.allows(default):
+            found[site.place.shown] = spelled(default)
+    return found
 
 
 def _named(name: str, sites: Sequence[Sequence[Site]]) -> list[Site]:

@@ -13,6 +13,7 @@ from ferrotype.cli import (
     keys,
     models,
     pausing,
+    recipes,
     run,
     serve,
     tasks,
@@ -33,6 +34,7 @@ app.command("serve")(serve.serve)
 app.command("env")(serve.env)
 app.command("demo")(demo.demo)
 app.command("models")(models.models)
+app.add_typer(recipes.app, name="recipes")
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -11,14 +11,15 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import typer
-from msgspec import Struct
 
 from ferrotype import plugins
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.presence import address
+from ferrotype.cli.serving import WORKER_LATE
 from ferrotype.errors import FerrotypeError
 from ferrotype.settings import Settings
 from ferrotype.task import LONELY_AFTER
+from ferrotype.wiring.finding import Finding
 from ferrotype.wiring.ledger import has_ledger, open_ledger
 
 NETWORK_FILE_SYSTEMS = {
@@ -28,15 +29,6 @@ NETWORK_FILE_SYSTEMS = {
 MOUNTS = Path("/proc/mounts")
 PACK = ("art.json.xz", "kai.ttf")
 LEAST_FREE = 0.05
-WORKER_LATE = 15.0  # seconds without renewal
-
-
-class Finding(Struct, frozen=True):
-    """What one check found. `fix` says what to do; a "note" is no fault."""
-
-    state: Literal["ok", "note", "broken"]
-    said: str
-    fix: str = ""
 
 
 def doctor(data_dir: DataDir = None, config: Config = None) -> None:
@@ -142,7 +134,11 @@ async def _look_into(chosen: Settings) -> list[Finding]:
             findings.append(Finding("broken", f"{said}, unseen for {worker.age:.0f} s", fix))
         else:
             findings.append(Finding("ok", said))
-    if not workers:
+    if workers:
+        findings += _unserved(
+            chosen, {m for w in workers if w.age <= WORKER_LATE for m in w.models}
+        )
+    else:
         state: Literal["note", "broken"] = "broken" if waiting else "note"
         fix = "Start `ferrotype serve` or `ferrotype worker`."
         findings.append(Finding(state, f"no worker runs; {waiting} tasks wait", fix))
@@ -155,6 +151,14 @@ async def _look_into(chosen: Settings) -> list[Finding]:
     return findings
 
 
+def _unserved(chosen: Settings, served: set[str]) -> Iterator[Finding]:
+    """Name the recipes of which no live worker says that it can serve them now."""
+    for recipe in chosen.all_recipes:
+        if recipe.model != "*" and recipe.model not in served:
+            fix = "Its engine has not started yet, or its worker's log says why it cannot serve."
+            yield Finding("note", f"no live worker serves {recipe.model}", fix)
+
+
 def check_service(chosen: Settings) -> Iterator[Finding]:
     """Where the service is, if it runs."""
     url = address(chosen.data_dir)
@@ -164,21 +168,23 @@ def check_service(chosen: Settings) -> Iterator[Finding]:
         yield Finding("note", "`ferrotype serve` does not run on this folder")
 
 
-def check_engines(chosen: Settings) -> Iterator[Finding]:
-    """Each recipe's engine can be loaded, and no two have the same name."""
+def check_recipes(chosen: Settings) -> Iterator[Finding]:
+    """Each recipe can serve, as far as it shows; no two engines have the same name."""
+    from ferrotype.wiring.examine import Examiner  # with the catalogue: slow to import
+
     try:
         plugins.engines()
     except plugins.PluginError as error:
         yield Finding("broken", str(error), "Until then our own one is used.")
+    examiner = Examiner(chosen)
     for recipe in chosen.all_recipes:
         rest = "all models" if len(chosen.all_recipes) == 1 else "all other models"
         served = rest if recipe.model == "*" else recipe.model
-        try:
-            plugins.load_engine(recipe.engine)
-        except plugins.PluginError as error:
-            yield Finding("broken", f"{served}: {error}", "See [recipes] in ferrotype.toml.")
-        else:
+        found = examiner.findings(recipe)
+        if all(one.state != "broken" for one in found):
             yield Finding("ok", f"{recipe.engine} serves {served}: {recipe.label}")
+        for one in found:
+            yield Finding(one.state, f"{served}: {one.said}", one.fix)
 
 
 def check_pack(chosen: Settings) -> Iterator[Finding]:
@@ -240,7 +246,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     check_space,
     check_ledger,
     check_service,
-    check_engines,
+    check_recipes,
     check_pack,
     check_inputs,
     check_events,

@@ -7,17 +7,19 @@ import typer
 
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.output import table
+from ferrotype.cli.serving import live_workers
 from ferrotype.ports.engine_room import recipe_of
 from ferrotype.settings import Settings
 from ferrotype.wiring.ledger import has_ledger, open_ledger
 
-COLUMNS = ("model", "kind", "engine", "label", "workers", "knowledge")
+COLUMNS = ("model", "kind", "engine", "label", "workers", "knowledge", "narrowed")
 
 
 def models(data_dir: DataDir = None, config: Config = None) -> None:
     """List the models, and which engine serves each.
 
-    "knowledge" says how well the vendor's limits of a model are known: high, medium or low.
+    "knowledge" says how well the vendor's limits of a model are known: high, medium or low;
+    "narrowed", what its recipe serves less of it.
     """
     chosen = settings(config, data_dir=data_dir)
     table(COLUMNS, asyncio.run(_rows(chosen)))
@@ -30,27 +32,17 @@ async def _rows(chosen: Settings) -> list[tuple[str, ...]]:
 
     catalogue = load_catalogue(chosen)
     recipes = {recipe.model: recipe for recipe in chosen.all_recipes}
-    alive, paused = await _workers(chosen), await _paused(chosen)
+    alive, paused = await live_workers(chosen), await _paused(chosen)
     rows: list[tuple[str, ...]] = []
     for name, model in sorted(catalogue.models.items()):
         recipe = recipe_of(recipes, name)
         engine, label = (recipe.engine, recipe.label) if recipe else ("-", "not served")
         if name in paused:
             label = f"paused: {paused[name]}"
-        rows.append((name, model.kind, engine, label, str(alive.get(name, 0)), model.confidence))
+        less = "; ".join(f"{limit.place.name}: {limit.say()}" for limit in model.limits)
+        workers = str(alive.get(name, 0))
+        rows.append((name, model.kind, engine, label, workers, model.confidence, less))
     return rows
-
-
-async def _workers(chosen: Settings) -> dict[str, int]:
-    """Return how many live workers serve each model; none when nothing was ever started."""
-    count: dict[str, int] = {}
-    if not has_ledger(chosen):
-        return count
-    async with open_ledger(chosen) as ledger:
-        for worker in await ledger.workers():
-            for name in worker.models:
-                count[name] = count.get(name, 0) + 1
-    return count
 
 
 async def _paused(chosen: Settings) -> Mapping[str, str]:

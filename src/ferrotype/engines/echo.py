@@ -28,13 +28,26 @@ import struct
 import sys
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from ferrotype.media import Output
 from ferrotype.ports.engine import Bench, EngineRefusal, EngineUnfit, Job
 
 MEGABYTE = 1024 * 1024
+
+
+class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a recipe may say. `concurrency`: jobs at once in one process."""
+
+    concurrency: Annotated[int, Meta(ge=1, le=1000)] = 1
+
+    def problems(self) -> Iterator[str]:
+        """Say what is wrong: nothing can be."""
+        return iter(())
 
 
 class Echo:

@@ -35,11 +35,21 @@ def recipe_for_all(engine: str, options: Mapping[str, Any] = MappingProxyType({}
     return Recipe(model="*", engine=engine, label=OWN_LABELS[engine], options=dict(options))
 
 
-def read_recipes(table: object) -> tuple[Recipe, ...]:
-    """Read the tables `[recipes.NAME]`. Raises `SettingsError`."""
+def read_recipes(table: object) -> tuple[tuple[Recipe, ...], dict[str, str]]:
+    """Read the tables `[recipes.NAME]`; for those that cannot be read say why, by name.
+
+    Raises `SettingsError` when they are no tables at all.
+    """
     if not isinstance(table, dict):
         raise SettingsError('Recipes are tables, such as [recipes."*"].')
-    return tuple(_recipe(model, keys) for model, keys in table.items())
+    recipes: list[Recipe] = []
+    faults: dict[str, str] = {}
+    for model, keys in table.items():
+        try:
+            recipes.append(_recipe(model, keys))
+        except SettingsError as error:
+            faults[model] = str(error)
+    return tuple(recipes), faults
 
 
 def _recipe(model: str, keys: object) -> Recipe:
