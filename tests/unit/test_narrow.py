@@ -103,8 +103,9 @@ def test_a_film_without_sound_must_be_asked_for_as_such() -> None:
     order = asked(few, "wan2.5-t2v-preview", parameters={"audio": False})
     assert "sound" not in order.fields
     assert asked(ALL, "wan2.5-t2v-preview").fields["sound"] is True
-    tables = {"input": {"prompt": "x", "audio_url": URL}, "parameters": {"audio": False}}
-    assert refusal(few, "wan2.5-t2v-preview", **tables).startswith("input.audio_url must not")
+    loud = {"prompt": "x", "audio_url": URL}
+    said = refusal(few, "wan2.5-t2v-preview", input=loud, parameters={"audio": False})
+    assert said.startswith("input.audio_url must not")
 
 
 def test_a_switch_for_sound_that_is_there_is_used() -> None:

@@ -253,9 +253,5 @@ BLOCKS = re.findall(r"```toml\n(.*?)```", (DOCS / "settings.md").read_text("utf-
 def test_the_blocks_of_the_reference_are_a_settings_file() -> None:
     write("\n".join(BLOCKS))
     chosen = load(environ={})
-    served = {recipe.model: recipe for recipe in chosen.all_recipes}
-    assert set(served) == {"*", "wan2.2-t2i-plus", "my-model"}
-    assert served["wan2.2-t2i-plus"].options == {"steps": 30}
-    assert served["wan2.2-t2i-plus"].deadline == 600.0
-    models = load_catalogue(chosen).models
-    assert models["my-model"].kind == models["wan2.2-t2i-plus"].kind
+    assert [recipe.model for recipe in chosen.all_recipes] == ["wan2.2-t2i-plus"]
+    assert "wan2.2-t2i-plus" in load_catalogue(chosen).models
