@@ -1,7 +1,7 @@
 """`ferrotype recipes`: who serves which model, whether that can work, and the weights for it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import groupby
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from ferrotype.cli.output import table, wrong
 from ferrotype.cli.pins import pin_all
 from ferrotype.cli.serving import live_workers
 from ferrotype.ports.engine_room import Recipe
-from ferrotype.settings import Settings, load_with_faults
+from ferrotype.settings import Settings, load
 from ferrotype.wiring.finding import Finding
 
 app = typer.Typer(help="Who serves which model here, and the weights for it.", no_args_is_help=True)
@@ -35,7 +35,8 @@ def check(
     """
     from ferrotype.wiring.examine import Examiner  # with the catalogue: slow to import
 
-    chosen, faults = load_with_faults({"data_dir": data_dir}, config=config)
+    faults: dict[str, str] = {}
+    chosen = load({"data_dir": data_dir}, config=config, faults=faults)
     wanted = _chosen(chosen, names, faults)
     found = {
         name: [Finding("broken", said.partition('"]')[2].lstrip(": "), "See docs/recipes.md.")]
@@ -128,7 +129,7 @@ def pin(data_dir: DataDir = None, config: Config = None) -> None:
 
 
 def _chosen(
-    chosen: Settings, names: Sequence[str] | None, faults: Sequence[str] | dict[str, str] = ()
+    chosen: Settings, names: Sequence[str] | None, faults: Container[str] = ()
 ) -> list[Recipe]:
     """Return the recipes of these names, all without names; a name that is none ends with 2."""
     recipes = chosen.recipes if faults else chosen.all_recipes

@@ -2,7 +2,7 @@
 
 from ferrotype.settings.defaults import default_data_dir
 from ferrotype.settings.reference import reference
-from ferrotype.settings.sources import load, load_with_faults
+from ferrotype.settings.sources import load
 from ferrotype.settings.table import Settings
 from ferrotype.settings.values import SettingsError, is_loopback, seconds
 
@@ -12,7 +12,6 @@ __all__ = [
     "default_data_dir",
     "is_loopback",
     "load",
-    "load_with_faults",
     "reference",
     "seconds",
 ]

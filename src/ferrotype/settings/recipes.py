@@ -35,21 +35,22 @@ def recipe_for_all(engine: str, options: Mapping[str, Any] = MappingProxyType({}
     return Recipe(model="*", engine=engine, label=OWN_LABELS[engine], options=dict(options))
 
 
-def read_recipes(table: object) -> tuple[tuple[Recipe, ...], dict[str, str]]:
-    """Read the tables `[recipes.NAME]`; for those that cannot be read say why, by name.
+def read_recipes(table: object, faults: dict[str, str] | None = None) -> tuple[Recipe, ...]:
+    """Read the tables `[recipes.NAME]`. Raises `SettingsError`.
 
-    Raises `SettingsError` when they are no tables at all.
+    With `faults`, those that cannot be read are left out, and it is put there why, by name.
     """
     if not isinstance(table, dict):
         raise SettingsError('Recipes are tables, such as [recipes."*"].')
     recipes: list[Recipe] = []
-    faults: dict[str, str] = {}
     for model, keys in table.items():
         try:
             recipes.append(_recipe(model, keys))
         except SettingsError as error:
+            if faults is None:
+                raise
             faults[model] = str(error)
-    return tuple(recipes), faults
+    return tuple(recipes)
 
 
 def _recipe(model: str, keys: object) -> Recipe:

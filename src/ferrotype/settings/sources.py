@@ -24,34 +24,22 @@ def load(
     *,
     config: Path | None = None,
     environ: Mapping[str, str] = os.environ,
+    faults: dict[str, str] | None = None,
 ) -> Settings:
-    """Read file, variables and flags (those that are not None). Raises `SettingsError`."""
-    settings, faults = load_with_faults(flags, config=config, environ=environ)
-    for fault in faults.values():
-        raise SettingsError(fault)
-    return settings
+    """Read file, variables and flags (those that are not None). Raises `SettingsError`.
 
-
-def load_with_faults(
-    flags: Mapping[str, object] | None = None,
-    *,
-    config: Path | None = None,
-    environ: Mapping[str, str] = os.environ,
-) -> tuple[Settings, dict[str, str]]:
-    """Read all but the recipes that cannot be read, and say of each of those why, by name.
-
-    Raises `SettingsError` for everything else.
+    With `faults`, recipes that cannot be read are left out, and it is put there why, by name.
     """
     path = _config_path(config, environ)
     table = _read_file(path) if path else {}
-    recipes, faults = read_recipes(table.pop("recipes", {}))
+    recipes = read_recipes(table.pop("recipes", {}), faults)
     values = _from_file(table, path)
     values |= _from_environ(environ)
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     values |= {n: _read(n, value, f"--{n.replace('_', '-')}") for n, value in given.items()}
     if "poll_hold" not in values and not is_loopback(values.get("host", Settings.host)):
         values["poll_hold"] = 0.0
-    return Settings(**values, recipes=recipes, config=path), faults
+    return Settings(**values, recipes=recipes, config=path)
 
 
 def _config_path(config: Path | None, environ: Mapping[str, str]) -> Path | None:
