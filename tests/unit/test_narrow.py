@@ -227,16 +227,16 @@ def test_settings_say_which_recipe_narrows_wrongly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", ["mine", "wanx-v1"])
-def test_a_model_of_ones_own_is_narrowed_alone(tmp_path: Path, first: str) -> None:
+def test_a_model_of_ones_own_is_not_narrowed_with_its_like(tmp_path: Path, first: str) -> None:
     tables = {
-        "mine": '[recipes.mine]\nengine = "echo"\nlike = "wanx-v1"\nnarrow = { n = [1, 4] }\n',
+        "mine": '[recipes.mine]\nengine = "echo"\nlike = "wanx-v1"\n',
         "wanx-v1": '[recipes.wanx-v1]\nengine = "echo"\nnarrow = { ref_img = false }\n',
     }
     text = "".join(tables[name] for name in sorted(tables, key=lambda name: name != first))
     (tmp_path / "ferrotype.toml").write_text(text)
     known = load_catalogue(load(config=tmp_path / "ferrotype.toml", environ={}))
     names = {m: [limit.place.name for limit in known.models[m].limits] for m in tables}
-    assert names == {"mine": ["n"], "wanx-v1": ["ref_img"]}
+    assert names == {"mine": [], "wanx-v1": ["ref_img"]}
 
 
 def test_the_description_of_a_model_says_what_is_served_of_it() -> None:

@@ -5,6 +5,8 @@ Large files (LFS) are answered by a redirect to a store on another port, which w
 
 import asyncio
 import hashlib
+import socket
+import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -30,7 +32,7 @@ class SmallHub:
         self.lies: dict[str, bytes] = {}  # sent in place of the true bytes
         self.cut: dict[str, list[int]] = {}  # close the connection after so many bytes, each once
         self.stops: dict[str, int] = {}  # send so many bytes, then no more
-        self.ranges = True
+        self.ranges, self.abrupt = True, False  # abrupt: connections are not closed but reset
         self.stopped = asyncio.Event()
         self.asked: list[str] = []  # paths for which bytes were asked
         self.begins: dict[str, list[int]] = {}  # from which byte, by path
@@ -111,6 +113,11 @@ class SmallHub:
                 self.stopped.set()
                 await asyncio.Event().wait()
             if cut is not None and at >= cut and request.transport:
+                if self.abrupt:
+                    at_once = struct.pack("ii", 1, 0)
+                    connection = request.transport.get_extra_info("socket")
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+                    request.transport.abort()
                 request.transport.close()
                 break
             await answer.write(content[at : at + CHUNK])
