@@ -98,6 +98,21 @@ def test_options_that_nobody_describes_are_noted(run: Run, monkeypatch: pytest.M
     assert "note    wanx-v1: mine does not say what its options may be" in done.out
 
 
+def test_options_that_another_package_describes_are_checked(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = [
+        EntryPoint("mine", "ferrotype.engines.echo:Echo", plugins.GROUP),
+        EntryPoint("mine", "ferrotype.engines.echo:Options", plugins.OPTIONS_GROUP),
+    ]
+    monkeypatch.setattr(
+        metadata, "entry_points", lambda *, group: [one for one in points if one.group == group]
+    )
+    write('[recipes.wanx-v1]\nengine = "mine"\nlabel = "same weights"\noptions = { any = 1 }')
+    done = run("recipes", "check")
+    assert (done.code, "unknown field `any`" in done.out) == (1, True)
+
+
 def test_what_an_engine_needs_is_looked_for_and_not_loaded(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
