@@ -193,6 +193,13 @@ def test_list_and_doctor_say_who_is_served_now(run: Run) -> None:
     assert "broken  wanx-v1: There is no engine 'eco'" in done.out
 
 
+def test_the_rest_is_served_by_those_who_serve_any_of_it(run: Run) -> None:
+    write(f'[recipes."*"]\nengine = "echo"\n[recipes.mine]\nengine = "echo"\nlike = "{FILM}"')
+    serve("wanx-v1", FILM)
+    rows = [line.split("\t") for line in run("recipes", "list").out.splitlines()]
+    assert [(row[0], row[6]) for row in rows[1:]] == [("*", "1"), ("mine", "0")]
+
+
 def test_models_say_what_is_narrowed(run: Run) -> None:
     write('[recipes.wanx-v1]\nengine = "echo"\nnarrow = { n = [1, 2], ref_img = false }')
     lines = run("models").out.splitlines()

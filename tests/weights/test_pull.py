@@ -51,6 +51,8 @@ class Options(Struct, kw_only=True, forbid_unknown_fields=True):
     def problems(self):
         if self.weights == "nowhere/at-all":
             yield "There is no such place; name another."
+        if len(self.revision) != 40:
+            yield f"{self.weights} needs a revision."
 """
 
 
@@ -214,6 +216,7 @@ async def test_a_branch_is_no_revision(place: Place) -> None:
     assert "needs a revision of 40 hex digits, not 'main'" in said
     code, said = await place.run("check")
     assert (code, "has no pinned revision ('main')" in said) == (1, True)
+    assert said.count("revision") == 1  # told once, although the engine would tell it too
     assert place.hub.asked == []
 
 
@@ -311,5 +314,5 @@ async def test_options_of_another_package_are_checked(place: Place) -> None:
     assert code == 1
     assert "Object contains unknown field `revison`. Did you mean revision?" in said
     assert "The options of films are lora, revision, weights." in said
-    place.recipe('weights = "nowhere/at-all"')
+    place.recipe(f'weights = "nowhere/at-all"\nrevision = "{COMMIT}"')
     assert "There is no such place; name another." in (await place.run("check"))[1]

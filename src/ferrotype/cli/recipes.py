@@ -69,10 +69,11 @@ def show(data_dir: DataDir = None, config: Config = None) -> None:
 
     chosen = settings(config, data_dir=data_dir)
     examiner, alive = Examiner(chosen), asyncio.run(live_workers(chosen))
+    named = {recipe.model for recipe in chosen.all_recipes}
+    alive["*"] = max((count for name, count in alive.items() if name not in named), default=0)
     rows = []
     for recipe in chosen.all_recipes:
         faults = [one.said for one in examiner.findings(recipe) if one.state == "broken"]
-        workers = alive.get(recipe.model, 0) if recipe.model != "*" else max(alive.values() or [0])
         rows.append(
             (
                 recipe.model,
@@ -81,7 +82,7 @@ def show(data_dir: DataDir = None, config: Config = None) -> None:
                 recipe.label,
                 ", ".join(recipe.devices),
                 str(recipe.batch),
-                str(workers),
+                str(alive.get(recipe.model, 0)),
                 " ".join(faults) or "ok",
             )
         )

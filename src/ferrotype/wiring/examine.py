@@ -134,8 +134,10 @@ def _of_options(
         hint = "".join(near(name, known) for name in wrong)
         yield Finding("broken", f"options: {error}.{hint}", _listed(recipe.engine, known))
         return
+    unpinned = {want.hub for want in wants(recipe.options) if not want.pinned}
     for problem in options.problems():
-        yield Finding("broken", problem)
+        if not any(hub in problem for hub in unpinned):  # of those it is said how to pin them
+            yield Finding("broken", problem)
     at_once = getattr(options, "concurrency", recipe.batch)
     if recipe.batch > at_once:
         said = f"batch is {recipe.batch}, but the engine runs {at_once} jobs at once"
