@@ -51,7 +51,7 @@ class Options(Struct, kw_only=True, forbid_unknown_fields=True):
     def problems(self):
         if self.weights == "nowhere/at-all":
             yield "There is no such place; name another."
-        if len(self.revision) != 40:
+        if self.weights[0] != "/" and len(self.revision) != 40:
             yield f"{self.weights} needs a revision."
 """
 
@@ -186,6 +186,20 @@ async def test_a_killed_pull_goes_on_where_it_was(place: Place) -> None:
     place.hub.stops.clear()
     assert (await place.run("pull"))[0] == 0
     assert place.hub.begins[SHARD][-1] == came
+    assert place.files() == WHOLE
+
+
+async def test_a_hub_that_hangs_keeps_no_interrupt_waiting(place: Place) -> None:
+    place.hub.stops[SHARD] = HALF
+    process = await place.start("pull")
+    await place.hub.stopped.wait()
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(30):
+        await process.communicate()
+    assert process.returncode not in (0, None)
+    assert not place.whole.exists()
+    place.hub.stops.clear()
+    assert (await place.run("pull"))[0] == 0
     assert place.files() == WHOLE
 
 

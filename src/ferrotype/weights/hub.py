@@ -73,7 +73,7 @@ class Hub:
                 try:
                     self._get(url, file, remote)
                     return
-                except (self._error, OSError) as error:
+                except (self._error, OSError, ValueError) as error:
                     cut = isinstance(error, self._error) and not isinstance(error, OSError)
                     if tries >= TRIES or not cut:
                         said = f"{want.hub}: {remote.path} did not come"

@@ -5,9 +5,9 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from queue import Empty, SimpleQueue
 
 from ferrotype.weights.hub import Hub, Remote
 from ferrotype.weights.manifest import (
@@ -91,20 +91,44 @@ class Pull:
         kept = {} if known is None else known.files
         missing = [one for one in remotes if not self._is_there(one, kept)]
         self._make_room(missing)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            try:
-                entries = list(pool.map(self._fetch, missing))
-            except BaseException:
-                self._ends.set()
-                raise
+        entries = self._fetch_all(missing)
         self._settle(
             Manifest(
                 hub=self._first.hub,
                 revision=self._first.revision,
                 wanted=tuple(sorted({w.file for w in self._wanted} | {*(known or self).wanted})),
-                files=kept | {one.path: entry for one, entry in zip(missing, entries, strict=True)},
+                files=kept | entries,
             )
         )
+
+    def _fetch_all(self, missing: Sequence[Remote]) -> dict[str, Entry]:
+        """Bring files, some at once. The threads are daemons: a hub that hangs keeps no Ctrl-C."""
+        todo: SimpleQueue[Remote] = SimpleQueue()
+        done: SimpleQueue[tuple[str, Entry | Exception]] = SimpleQueue()
+        for one in missing:
+            todo.put(one)
+
+        def work() -> None:
+            while not self._ends.is_set() and not todo.empty():
+                with suppress(Empty):
+                    one = todo.get_nowait()
+                    try:
+                        done.put((one.path, self._fetch(one)))
+                    except Exception as error:
+                        done.put((one.path, error))
+
+        for _ in range(AT_ONCE):
+            threading.Thread(target=work, daemon=True).start()
+        entries: dict[str, Entry] = {}
+        try:
+            while len(entries) < len(missing):
+                path, came = done.get()
+                if isinstance(came, Exception):
+                    raise came
+                entries[path] = came
+        finally:
+            self._ends.set()
+        return entries
 
     @property
     def wanted(self) -> tuple[str, ...]:
