@@ -61,6 +61,7 @@ BUILT_IN = {
     "openai": Plugin(
         "ferrotype.engines.openai.engine:OpenAI",
         "Install httpx, pillow and av: pip install --force-reinstall ferrotype.",
+        options="ferrotype.engines.openai.options:Options",
     ),
 }
 
