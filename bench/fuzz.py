@@ -31,9 +31,9 @@ from rich.console import Console
 from bench import clips
 from bench.mutate import break_file, break_url
 from ferrotype.errors import InvalidURL
-from ferrotype.fetchers import urls
 from ferrotype.fetchers.media_process import REFUSALS
 from ferrotype.fetchers.media_words import Answer, Request
+from ferrotype.gate import urls
 from ferrotype.media import sniff
 from ferrotype.media_host import __main__ as media_host
 from ferrotype.media_host import films, images, sounds

@@ -18,9 +18,9 @@ from ferrotype import metrics
 from ferrotype.bells.unix import UnixBell
 from ferrotype.courier import GIVEN_UP_AFTER, Courier
 from ferrotype.errors import Unavailable
-from ferrotype.fetchers.guard import Guard
 from ferrotype.fetchers.poster import Limits as PosterLimits
 from ferrotype.fetchers.poster import Poster
+from ferrotype.gate.guard import Guard
 from ferrotype.http import wire
 from ferrotype.ledgers.sqlite import Limits, SqliteLedger
 from ferrotype.wiring.shared import SystemClock

@@ -22,10 +22,10 @@ from ferrotype.errors import (
     InvalidURL,
     Refused,
 )
-from ferrotype.fetchers.download import Downloader, Limits
-from ferrotype.fetchers.guard import Banned, Guard
 from ferrotype.fetchers.guarded import GuardedFetcher
 from ferrotype.fetchers.media_process import MediaProcess
+from ferrotype.gate.download import Downloader, Limits
+from ferrotype.gate.guard import Banned, Guard
 from ferrotype.ports.fetcher import FileRule
 
 Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]

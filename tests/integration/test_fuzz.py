@@ -11,8 +11,8 @@ from bench.mutate import break_file
 from PIL import Image
 
 from ferrotype.errors import InvalidFileFormat, InvalidURL, Refused
-from ferrotype.fetchers import urls
 from ferrotype.fetchers.media_process import MediaProcess
+from ferrotype.gate import urls
 from ferrotype.media_host import images
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from receivers import Receiver, receiving
 
-from ferrotype.fetchers.guard import Guard
 from ferrotype.fetchers.poster import Limits, Poster
+from ferrotype.gate.guard import Guard
 from ferrotype.ports.messenger import Undelivered
 
 TLS = Path(__file__).parent / "tls"

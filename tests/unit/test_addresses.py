@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ferrotype.fetchers.addresses import is_public
+from ferrotype.gate.addresses import is_public
 
 CLOSED = [
     "0.0.0.0",

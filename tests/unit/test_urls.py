@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferrotype.errors import InvalidURL
-from ferrotype.fetchers.urls import MAX_LENGTH, Location, follow, parse
+from ferrotype.gate.urls import MAX_LENGTH, Location, follow, parse
 
 
 @pytest.mark.parametrize(

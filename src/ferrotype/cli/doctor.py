@@ -223,8 +223,8 @@ def check_events(chosen: Settings) -> Iterator[Finding]:
     """Each receiver of events has an address, and one where we may go. Nothing is sent."""
     if not chosen.event_urls:
         return
-    from ferrotype.fetchers.guard import Banned  # with an HTTP client: slow to import
-    from ferrotype.fetchers.urls import parse
+    from ferrotype.gate.guard import Banned  # with an HTTP client: slow to import
+    from ferrotype.gate.urls import parse
     from ferrotype.wiring.guard import make_guard
 
     guard = make_guard(chosen)

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from ferrotype.errors import Broken, InvalidFileSize, Refused
-from ferrotype.fetchers.download import Downloader, TooLarge
 from ferrotype.fetchers.media_process import MediaProcess
+from ferrotype.gate.download import Downloader, TooLarge
 from ferrotype.media import File
 from ferrotype.ports.fetcher import FileRule
 

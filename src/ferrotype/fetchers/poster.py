@@ -13,8 +13,8 @@ import httpx
 
 import ferrotype
 from ferrotype.errors import InvalidURL
-from ferrotype.fetchers.guard import Banned, Guard, GuardedBackend
-from ferrotype.fetchers.urls import Location, parse
+from ferrotype.gate.guard import Banned, Guard, GuardedBackend
+from ferrotype.gate.urls import Location, parse
 from ferrotype.ports.messenger import Undelivered
 
 

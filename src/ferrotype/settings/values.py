@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ferrotype.errors import InvalidURL
-from ferrotype.fetchers.urls import parse
+from ferrotype.gate.urls import parse
 
 BUCKETS = ("s3://", "gs://", "az://")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

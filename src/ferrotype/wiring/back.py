@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from ferrotype.catalogue import Catalogue
 from ferrotype.engine_rooms.process import ProcessRoom
-from ferrotype.fetchers.download import Downloader
 from ferrotype.fetchers.guarded import GuardedFetcher
 from ferrotype.fetchers.media_process import MediaProcess
+from ferrotype.gate.download import Downloader
 from ferrotype.janitor import Janitor
 from ferrotype.plugins import find_engine
 from ferrotype.ports.engine_room import Recipe

@@ -1,6 +1,6 @@
 """The guard of all ways out."""
 
-from ferrotype.fetchers.guard import Guard
+from ferrotype.gate.guard import Guard
 from ferrotype.settings import Settings, SettingsError
 
 

@@ -11,8 +11,8 @@ import structlog
 
 import ferrotype
 from ferrotype.errors import InputDownloadFailed
-from ferrotype.fetchers.guard import Banned, Guard, GuardedBackend
-from ferrotype.fetchers.urls import Location, follow, parse
+from ferrotype.gate.guard import Banned, Guard, GuardedBackend
+from ferrotype.gate.urls import Location, follow, parse
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from urllib.parse import urljoin
 
 from ferrotype.errors import InvalidURL
-from ferrotype.fetchers.addresses import Address
+from ferrotype.gate.addresses import Address
 
 MAX_LENGTH = 8192
 PORTS = {"http": 80, "https": 443}

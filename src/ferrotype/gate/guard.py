@@ -12,8 +12,8 @@ from ipaddress import ip_address, ip_network
 
 import httpcore
 
-from ferrotype.fetchers.addresses import Address, Network, is_public
-from ferrotype.fetchers.urls import PORTS, Location
+from ferrotype.gate.addresses import Address, Network, is_public
+from ferrotype.gate.urls import PORTS, Location
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
