@@ -1,11 +1,13 @@
 """What callers may do with tasks: create, ask, list, cancel, and wait for one at the line."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -15,6 +17,7 @@ from ferrotype.errors import (
     AllocationQuotaExceeded,
     Busy,
     Conflict,
+    InvalidParameter,
     Missing,
     RateQuotaExceeded,
     Refused,
@@ -37,6 +40,10 @@ from ferrotype.uploads import Uploads, comes_along
 TASK_ID_LENGTH = 36
 NOTHING = Part(rules=())
 NO_TASK = "00000000-0000-7000-8000-000000000000"
+
+
+MAX_POSTED = 256 * 1024  # bytes of a body that is passed on: it is kept in the ledger
+_INLINE = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -123,7 +130,7 @@ class Service:
         part = await self._rehearse(caller.account, model)
         order = checked.order
         if recipe.forwards:
-            order = replace(order, posted=marked(body, order.inputs))
+            order = replace(order, posted=_forwarded(body, order.inputs))
         new = NewTask(
             account=caller.account,
             key=caller.id,
@@ -302,3 +309,24 @@ class Service:
             except Conflict:
                 continue
             return
+
+
+def _forwarded(body: Mapping[str, Any], inputs: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return a body to pass on: a mark for each input, all else as it came. Raises `Refused`."""
+    posted = marked(body, inputs)
+    if len(msgspec.json.encode(posted)) > MAX_POSTED:
+        raise InvalidParameter(f"The request is longer than {MAX_POSTED} bytes without its files.")
+    if any(_INLINE.match(text) for text in _texts(posted)):
+        raise InvalidParameter("A file is given in a field that takes none.")
+    return posted
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

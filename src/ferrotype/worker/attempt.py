@@ -162,7 +162,8 @@ class Attempt:
         self._seat.leave()
         limit = self._tools.options.max_output
         outputs = _with_failures(made.outputs, self._rehearsed.failed)
-        pieces = await asyncio.to_thread(inspect, outputs, folder, job.n, limit)
+        count = max(1, len(outputs)) if job.posted else job.n  # an upstream makes what it makes
+        pieces = await asyncio.to_thread(inspect, outputs, folder, count, limit)
         if (seal := self._tools.seal) is not None:
             said = Said(task=job.task, model=job.model, served_by=job.served_by)
             with traces.timed(self._parts, "seal"):
