@@ -47,6 +47,11 @@ class EngineOptions(Protocol):
 
 
 BUILT_IN = {
+    "dashscope": Plugin(
+        "ferrotype.engines.dashscope.engine:Dashscope",
+        "Install httpcore, httpx and av: pip install --force-reinstall ferrotype.",
+        options="ferrotype.engines.dashscope.options:Options",
+    ),
     "echo": Plugin(
         "ferrotype.engines.echo:Echo",
         "Install ferrotype anew.",

@@ -34,7 +34,7 @@ from ferrotype.ports.engine_room import Recipe, recipe_of
 from ferrotype.ports.ledger import Added, Intake, ListQuery, Page
 from ferrotype.ports.media_store import MediaStore
 from ferrotype.rehearsal import Part, Rehearsal
-from ferrotype.task import NewTask, Task, new_task_id, shape_of
+from ferrotype.task import NewTask, Order, Task, new_task_id, shape_of
 from ferrotype.uploads import Uploads, comes_along
 
 TASK_ID_LENGTH = 36
@@ -128,9 +128,7 @@ class Service:
         if self._limits:
             self._limits.submit(caller.account, checked.model)
         part = await self._rehearse(caller.account, model)
-        order = checked.order
-        if recipe.forwards:
-            order = replace(order, posted=_forwarded(body, order.inputs))
+        order = _forwarded(checked.order, body) if recipe.forwards else checked.order
         new = NewTask(
             account=caller.account,
             key=caller.id,
@@ -311,14 +309,14 @@ class Service:
             return
 
 
-def _forwarded(body: Mapping[str, Any], inputs: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Return a body to pass on: a mark for each input, all else as it came. Raises `Refused`."""
-    posted = marked(body, inputs)
+def _forwarded(order: Order, body: Mapping[str, Any]) -> Order:
+    """Keep a body to pass on: a mark for each input, all else as it came. Raises `Refused`."""
+    posted = marked(body, order.inputs)
     if len(msgspec.json.encode(posted)) > MAX_POSTED:
         raise InvalidParameter(f"The request is longer than {MAX_POSTED} bytes without its files.")
     if any(_INLINE.match(text) for text in _texts(posted)):
         raise InvalidParameter("A file is given in a field that takes none.")
-    return posted
+    return replace(order, posted=posted)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -34,7 +34,7 @@ def answered(task: Task, urls: Sequence[str], model: Model) -> Said:
     if "reasoning" in model.traits:
         for choice in said["choices"]:
             choice["message"]["content"].append({"text": task.result.shown.get("orig_prompt", "")})
-            choice["message"]["reasoning_content"] = ""
+            choice["message"]["reasoning_content"] = task.result.shown.get("reasoning_content", "")
     said.pop("rewrite_status", None)
     return said
 
