@@ -26,6 +26,10 @@ class Dashscope:
         """Why no task can be sent anywhere now."""
         return self._regions.unfit
 
+    async def close(self) -> None:
+        """End all calls; for who makes an engine in a process that goes on."""
+        await self._regions.close()
+
     async def run(self, job: Job, bench: Bench) -> Sequence[Output]:
         """Have the upstream make it, and bring home what it made."""
         if job.posted is None:

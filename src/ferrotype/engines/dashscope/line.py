@@ -5,6 +5,7 @@ just as the request leaves, and then nobody knows whether it was read.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -37,13 +38,18 @@ class Unclear(Exception):
 class Line:
     """Calls to one upstream. No retries, redirects, cookies or proxies."""
 
-    def __init__(self, place: Place, guard: Guard, timeouts: Timeouts) -> None:
+    def __init__(self, place: Place, guard: Guard, timeouts: Timeouts, tls: ssl.SSLContext) -> None:
         self._place = place
         self._guard = guard
         self._timeouts = timeouts
-        self._tls = httpx.create_ssl_context()
+        self._tls = tls
         self._kept = self._pool(kept=32)
         self._fresh = self._pool(kept=0)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._kept.aclose()
+        await self._fresh.aclose()
 
     async def create(
         self,

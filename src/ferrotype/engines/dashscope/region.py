@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -28,13 +29,13 @@ class Region:
     `reachable` is set while it is worth while to ask it about tasks that it has.
     """
 
-    def __init__(self, place: Place, options: Options) -> None:
+    def __init__(self, place: Place, options: Options, tls: ssl.SSLContext) -> None:
         self.place = place
         guard = Guard(allow_loopback=place.local, allow=(*_named(place), *options.allow_hosts))
         timeouts = options.timeouts
-        self.line = Line(place, guard, timeouts)
+        self.line = Line(place, guard, timeouts, tls)
         self.downloads = Downloader(
-            guard, Limits(connect=timeouts.connect, idle=60.0, total=timeouts.download)
+            guard, Limits(connect=timeouts.connect, idle=60.0, total=timeouts.download), tls
         )
         self.creates = Pace()
         self.polls = Pace(1 / options.poll.per_second)
@@ -47,6 +48,13 @@ class Region:
         self._proven = False
         self._trial = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        """End all calls of it."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
+        await self.line.close()
 
     @asynccontextmanager
     async def trial(self) -> AsyncIterator[None]:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from time import monotonic
 
+import httpx
+
 from ferrotype.engines.dashscope.options import Options
 from ferrotype.engines.dashscope.region import Region
 from ferrotype.ports.engine import EngineUnfit
@@ -13,7 +15,8 @@ class Regions:
     """All upstreams of one recipe."""
 
     def __init__(self, options: Options) -> None:
-        self._all = tuple(Region(place, options) for place in options.places())
+        tls = httpx.create_ssl_context()
+        self._all = tuple(Region(place, options, tls) for place in options.places())
 
     @property
     def unfit(self) -> Mapping[str, str]:
@@ -21,6 +24,11 @@ class Regions:
         if not all(region.trouble for region in self._all):
             return {}
         return {"*": "; ".join(f"{region.place.name}: {region.trouble}" for region in self._all)}
+
+    async def close(self) -> None:
+        """End all calls."""
+        for region in self._all:
+            await region.close()
 
     def at(self, base: str) -> Region | None:
         """Return the upstream with this base URL."""
