@@ -107,7 +107,8 @@ class Errand:
         async with AsyncExitStack() as stack:
             if self._asynchronous:
                 await self._alive(stack.enter_async_context(region.trial()))
-            await self._alive(region.creates.turn())
+            if not region.trouble:
+                await self._alive(region.creates.turn())
             if region.trouble or not await self._send(region, body, files):
                 return None
         if self._memo.answer is not None:

@@ -5,29 +5,26 @@ import random
 from time import monotonic
 
 SLOWEST = 10.0  # seconds between two turns
-FIRST = 0.25
+SLOW = 0.25  # seconds, at least, when one was refused
+FASTER = 0.9
+NOTHING = 0.02  # seconds
 BURST = 1.0  # refusals within it are one: they answer what was sent before the first of them
 
 
 class Pace:
-    """Spaces calls to one upstream `interval` seconds apart, at first and at least."""
+    """Spaces calls to one upstream: `first` seconds apart, and in the end no less than `least`."""
 
-    def __init__(self, interval: float = 0.0) -> None:
-        self._least = self._interval = interval
-        self._next = self._slowed_at = float("-inf")
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two turns now."""
-        return self._interval
+    def __init__(self, first: float, least: float = 0.0) -> None:
+        self.interval, self._least = first, least
+        self._last = self._slowed_at = self._not_before = float("-inf")
+        self._queue = asyncio.Lock()
 
     async def turn(self) -> None:
-        """Wait for a turn."""
-        now = monotonic()
-        at = max(now, self._next)
-        self._next = at + self._interval
-        if at > now:
-            await asyncio.sleep(at - now)
+        """Wait for a turn; who came first has it first."""
+        async with self._queue:
+            while (left := self._next() - monotonic()) > 0:  # it may have become slower meanwhile
+                await asyncio.sleep(left)
+            self._last = monotonic()
 
     def slower(self, wait: float | None = None) -> float:
         """Make turns rarer, and the next one not before `wait` seconds (None: choose). Return that.
@@ -35,14 +32,17 @@ class Pace:
         Refusals of one burst count once.
         """
         now = monotonic()
-        if now - self._slowed_at > max(BURST, self._interval):
-            self._interval = min(SLOWEST, max(FIRST, 2 * self._interval))
+        if now - self._slowed_at > max(BURST, self.interval):
+            self.interval = min(SLOWEST, max(SLOW, 2 * self.interval))
             self._slowed_at = now
-        wait = self._interval * random.uniform(1, 2) if wait is None else wait
-        self._next = max(self._next, now + wait)
+        wait = self.interval * random.uniform(1, 2) if wait is None else wait
+        self._not_before = max(self._not_before, now + wait)
         return wait
 
     def faster(self) -> None:
         """Make turns a little more frequent: one was well received."""
-        shorter = 0.9 * self._interval
-        self._interval = shorter if shorter > max(self._least, FIRST / 4) else self._least
+        shorter = FASTER * self.interval
+        self.interval = shorter if shorter > max(self._least, NOTHING) else self._least
+
+    def _next(self) -> float:
+        return max(self._last + self.interval, self._not_before)

@@ -17,6 +17,7 @@ from ferrotype.gate.download import Downloader, Limits
 from ferrotype.gate.guard import Guard
 
 NOBODY = "00000000-0000-0000-0000-000000000000"  # a task that is asked for to see who answers
+FIRST_CREATES = 0.2  # seconds between two; less from one to the next
 LONGEST_PROBE = 60.0  # seconds between two looks at a region that is out of reach
 LONGEST_REST = 900.0  # seconds that a region which refuses our account is left alone
 
@@ -37,8 +38,9 @@ class Region:
         self.downloads = Downloader(
             guard, Limits(connect=timeouts.connect, idle=60.0, total=timeouts.download), tls
         )
-        self.creates = Pace()
-        self.polls = Pace(1 / options.poll.per_second)
+        self.creates = Pace(FIRST_CREATES)
+        rate = 1 / options.poll.per_second
+        self.polls = Pace(rate, rate)
         self.trouble = ""
         self.throttled_until = float("-inf")
         self.reachable = asyncio.Event()
