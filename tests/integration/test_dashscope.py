@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from upstreams import MADE, SYNC, Notebook, engine, job, status, total
 
 import tamper
 from ferrotype.engines.dashscope.memo import Memo, State
@@ -16,6 +15,7 @@ from ferrotype.media import File
 from ferrotype.ports.engine import EngineRefusal, EngineUnfit
 from ferrotype.testing import Server, server
 from tamper import Held, Tamper, error, http, tampered
+from upstreams import MADE, SYNC, Notebook, engine, job, status, total
 
 UNKNOWN = "InternalError.Upstream"
 PATIENCE = 20.0
