@@ -124,7 +124,6 @@ class Errand:
         except Unclear as error:
             region.doubtful(str(error))
             self._doubt(str(error))
-            return False
         except NotSent as error:
             region.out_of_reach(str(error))
         else:

@@ -41,5 +41,10 @@ class Memo(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def recall(memo: bytes | None) -> Memo:
-    """Read what an attempt left; nothing when there was none. Raises `ValueError`."""
-    return msgspec.json.decode(memo, type=Memo) if memo else Memo()
+    """Read what an attempt left. What is not ours may mean anything: so, that the task was sent."""
+    if not memo:
+        return Memo()
+    try:
+        return msgspec.json.decode(memo, type=Memo)
+    except msgspec.MsgspecError:
+        return Memo(state=State.INTENT)

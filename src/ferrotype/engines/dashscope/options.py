@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from ferrotype.errors import InvalidURL
+from ferrotype.gate.urls import parse
+
 Seconds = Annotated[float, Meta(gt=0)]
 
 CLASSIC = {
@@ -101,7 +104,7 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         places = []
         for i, region in enumerate(self.regions):
             one = self._one(region)
-            label = one.region or one.url or f"regions[{i}]"
+            label = one.region or urlsplit(one.url).hostname or f"regions[{i}]"
             wrong = list(_problems(label, one))
             yield from wrong
             if not wrong:
@@ -160,16 +163,15 @@ def _problems(label: str, one: OneRegion) -> Iterator[str]:
 
 def _url_problems(url: str) -> Iterator[str]:
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-        yield f"{url!r} is no base URL: write it as https://host or https://host/api/v1."
-    elif parts.username is not None or parts.password is not None:
-        yield f"The URL of {host} has a password in it: set key instead."
-    elif parts.scheme == "http" and not is_loopback(host):
-        yield f"{url} would send the key in the clear: use https, or a host on loopback."
+        at = parse(url)
+    except InvalidURL as error:
+        why = error.message.partition(": ")[2]
+        yield f"A url in regions is no base URL: {why} Write it as https://host."
+        return
+    if "?" in at.target or "#" in url:
+        yield f"The url of {at.host} is no base URL: leave out what begins with ? or #."
+    if at.scheme == "http" and not is_loopback(at.host):
+        yield f"http://{at.netloc} would send the key in the clear: use https://."
 
 
 def _place(one: OneRegion) -> Place:
