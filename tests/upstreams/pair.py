@@ -27,11 +27,11 @@ timeouts = { answer = 20, copy = 60, probe = 0.3, rest = 0.3 }
 """
 
 
-def recipe(*regions: str, more: str = HASTY) -> str:
+def recipe(*regions: str, more: str = HASTY, deadline: str = "3h") -> str:
     """Write a settings file that forwards every model."""
     named = ", ".join(f'"{region}"' for region in regions)
     return (
-        f'[recipes."*"]\nengine = "dashscope"\nlabel = "upstream"\n'
+        f'[recipes."*"]\nengine = "dashscope"\nlabel = "upstream"\ndeadline = "{deadline}"\n'
         f'[recipes."*".options]\nkey = "sk-theirs"\nregions = [{named}]\n{more}'
     )
 

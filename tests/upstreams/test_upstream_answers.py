@@ -12,6 +12,7 @@ from pair import MODEL, T2I, Deployment, deployment, recipe
 from PIL import Image
 
 from ferrotype.testing import Server
+from tamper import Forward, Request, http, tampered
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "acceptance"))
 
@@ -118,6 +119,24 @@ async def test_a_refused_create_is_a_task_that_failed_alike(
     said = (await ours.end(await ours.create()))["output"]
     assert said["task_status"] == "FAILED"
     assert {name: said[name] for name in told} == told
+
+
+async def test_fewer_pictures_than_asked_for_are_a_result(tmp_path: Path) -> None:
+    async def fewer(_: Request, forward: Forward) -> bytes:
+        said = json.loads((await forward()).partition(b"\r\n\r\n")[2])
+        if "results" in said["output"]:
+            del said["output"]["results"][1:]
+        return http(200, said)
+
+    async with (
+        deployment(tmp_path / "theirs", engine="echo") as theirs,
+        tampered(theirs.local.root) as line,
+        deployment(tmp_path / "ours", recipe(line.url)) as ours,
+    ):
+        line.always["query"] = fewer
+        output = (await ours.end(await ours.create(n=3)))["output"]
+        assert output["task_status"] == "SUCCEEDED"
+        assert len(output["results"]) == 1
 
 
 async def test_bytes_come_as_they_were(both: tuple[Deployment, Deployment], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pair import Deployment, deployment, recipe
 
 import tamper
+from ferrotype.wiring.ledger import open_ledger
 from tamper import Forward, Request, tampered
 
 UNKNOWN = "InternalError.Upstream"
@@ -116,6 +117,30 @@ async def test_a_restart_of_ours_leaves_theirs_alone(tmp_path: Path) -> None:
         assert {said["output"]["task_status"] for said in ends} == {"SUCCEEDED"}
         assert line.requests("cancel") == []
         assert await theirs.total() == 10
+
+
+@pytest.mark.parametrize(
+    ("deadline", "told"), [("3h", {"CANCELED"}), ("3s", {"InternalError.Timeout"})]
+)
+async def test_what_is_to_stop_for_good_is_cancelled_there(
+    deadline: str, told: set[str], tmp_path: Path
+) -> None:
+    async with (
+        deployment(tmp_path / "theirs", engine="echo", latency="20m") as theirs,
+        deployment(tmp_path / "ours", recipe(theirs.local.root, deadline=deadline)) as ours,
+    ):
+        task = await ours.create()
+        async with asyncio.timeout(30):
+            while await theirs.total() == 0:
+                await asyncio.sleep(0.05)
+        if deadline == "3h":
+            await asyncio.sleep(1)  # for the answer to the create to be noted
+            async with open_ledger(ours.local.settings) as ledger:
+                await ledger.ask_stop(await ledger.make_account("default"), task)
+        output = (await ours.end(task))["output"]
+        assert {output.get("code", output["task_status"])} == told
+        [row] = (await theirs.http.get(f"{theirs.local.url}/tasks")).json()["data"]
+        assert row["status"] == "CANCELED"
 
 
 async def test_through_all_that_may_befall_a_line(tmp_path: Path) -> None:
