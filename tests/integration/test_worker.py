@@ -1,6 +1,8 @@
 """A worker over a real ledger: every claimed task comes to one end, whatever happens."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +13,7 @@ from rooms import alive
 from structlog.testing import capture_logs
 from workplace import PATIENCE, Between, Workplace, workplace
 
+from ferrotype.engine_rooms.process import ProcessRoom
 from ferrotype.errors import InputDownloadFailed, Unavailable
 from ferrotype.metrics import REGISTRY
 from ferrotype.ports.engine_room import EngineDied, EngineRoom
@@ -92,6 +95,25 @@ async def test_three_faults_end_a_task(prompt: str, tmp_path: Path) -> None:
         assert (task.attempt, task.faults) == (3, 3)
         assert await place.files() == set()
         assert (await place.run("a cat")).status is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("posted", "told"), [({"model": "wanx-v1"}, None), (None, "BadRequest.InputDownloadFailed")]
+)
+async def test_what_was_passed_on_may_do_without_files_that_have_gone(
+    posted: dict[str, str] | None, told: str | None, tmp_path: Path
+) -> None:
+    async with workplace(tmp_path) as place:
+        place.start()
+        task_id = await place.add("echo note=sent delay=2 steps=20", posted=posted, **WITH_INPUT)
+        await place.until(task_id, lambda task: task.progress > 0)  # it comes after the note
+        place.fetcher.error = InputDownloadFailed()
+        assert isinstance(place.station.room, ProcessRoom)
+        assert place.station.room.pid
+        os.kill(place.station.room.pid, signal.SIGKILL)
+        await place.until(task_id, lambda task: task.faults == 1)
+        await place.ledger.set_clock_offset(60.0)
+        assert (await place.ended(task_id)).code == told
 
 
 async def test_two_faults_are_forgiven(tmp_path: Path) -> None:

@@ -89,7 +89,15 @@ class Workplace:
     async def add(self, prompt: str, n: int = 1, **more: Any) -> str:
         model = more.pop("model", MODEL)
         inputs = more.pop("inputs", {})
-        order = Order(kind="text-to-image", prompt=prompt, size=(1, 1), n=n, seed=1, inputs=inputs)
+        order = Order(
+            kind="text-to-image",
+            prompt=prompt,
+            size=(1, 1),
+            n=n,
+            seed=1,
+            inputs=inputs,
+            posted=more.pop("posted", None),
+        )
         new = NewTask(
             account=self.account,
             key="k",

@@ -143,19 +143,7 @@ class Attempt:
 
     async def _make(self) -> Ending:
         folder = self._tools.workshop.bench(self.lease)
-        inputs: dict[str, list[File]] = {}
-        if self._claim.order.inputs:  # they may take long: an engine need not wait for them
-            bringer = Inputs(
-                self._tools.fetcher,
-                self._tools.inputs,
-                folder,
-                placeholders=self._rehearsed.placeholders,
-            )
-            urls, rules = self._claim.order.inputs, self._model.input_rules
-            with traces.timed(self._parts, "inputs"):
-                inputs = await self._seat.lend(bringer.bring(urls, rules))
-            size = sum(file.bytes for files in inputs.values() for file in files)
-            metrics.input_bytes(self._model.name).inc(size)
+        inputs = await self._bring(folder) if self._claim.order.inputs else {}
         job = self._job(folder, inputs)
         with traces.timed(self._parts, "engine"):
             made = await self._run(job)
@@ -173,6 +161,31 @@ class Attempt:
             produced = await self._delivery.keep(pieces)
         metrics.result_bytes(self._model.name).inc(sum(item.bytes for item in produced))
         return self._ending(made, produced, inputs)
+
+    async def _bring(self, folder: Path) -> dict[str, list[File]]:
+        """Bring the caller's files; they may take long, and an engine need not wait for them.
+
+        What an attempt before this one has passed on may be made already: then the engine is to
+        say whether it can do without files that cannot be had any more.
+        """
+        order = self._claim.order
+        bringer = Inputs(
+            self._tools.fetcher,
+            self._tools.inputs,
+            folder,
+            placeholders=self._rehearsed.placeholders,
+        )
+        try:
+            with traces.timed(self._parts, "inputs"):
+                rules = self._model.input_rules
+                inputs = await self._seat.lend(bringer.bring(order.inputs, rules))
+        except Refused:
+            if order.posted is None or self._claim.memo is None:
+                raise
+            return {}
+        size = sum(file.bytes for files in inputs.values() for file in files)
+        metrics.input_bytes(self._model.name).inc(size)
+        return inputs
 
     def _ending(
         self, made: Made, produced: tuple[Produced, ...], inputs: dict[str, list[File]]
