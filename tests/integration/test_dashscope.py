@@ -12,7 +12,7 @@ import pytest
 import tamper
 from ferrotype.engines.dashscope.memo import Memo, State
 from ferrotype.media import File
-from ferrotype.ports.engine import EngineRefusal, EngineUnfit
+from ferrotype.ports.engine import EngineRefusal, EngineUnfit, mark
 from ferrotype.testing import Server, server
 from tamper import Held, Tamper, error, http, tampered
 from upstreams import MADE, SYNC, Notebook, engine, job, status, total
@@ -99,6 +99,24 @@ async def test_files_are_uploaded_first(line: Tamper, bench: Notebook) -> None:
     assert b'"images":["oss://dashscope-instant/' in create.body
     assert b"input:images:0" not in create.body
     assert "X-DashScope-OssResourceResolve: enable" in create.head
+
+
+@pytest.mark.parametrize("state", [State.SENT, State.CLEAR])
+async def test_files_that_have_gone_are_missed_only_by_a_create(
+    state: State, line: Tamper, bench: Notebook, tmp_path: Path
+) -> None:
+    await engine(line.url).run(job(tmp_path), bench)
+    model, route = "wan2.5-i2i-preview", "image2image/image-synthesis"
+    body = {"model": model, "input": {"prompt": "a kite", "images": [mark("images", 0)]}}
+    memo = Memo(state=state, region=line.url, task=bench.notes[-1].task)
+    asked = job(tmp_path, model=model, route=route, body=body, memo=memo)
+    running = engine(line.url).run(asked, Notebook(tmp_path))
+    if state is State.SENT:
+        assert len(await running) == 1
+        return
+    with pytest.raises(EngineRefusal, match="Failed to download the input file") as refused:
+        await running
+    assert refused.value.refusal == "BadRequest.InputDownloadFailed"
 
 
 async def test_a_call_that_waits_is_not_asked_for_twice(

@@ -1,13 +1,18 @@
 """Our engines keep to what every engine must do."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ferrotype.conformance import EngineSuite, Trial
+from ferrotype.ports.engine import Posted
+from ferrotype.testing import Server
 from omni import omni
 
+SLOW, BAD = "wan2.2-t2i-plus", "wanx2.1-t2i-plus"  # models that the upstream is told to trouble
 FILM = Trial(kind="text-to-video", size=(320, 240), duration=1.0)
 
 
@@ -56,3 +61,32 @@ class TestOpenAIFilms(EngineSuite):
         async with omni("sglang") as server:
             server.looks_needed = 1 << 30
             yield {"url": server.url, "flavour": "sglang", "poll": 0.05}
+
+
+def forwarded(model: str = "wan2.2-t2i-flash", n: int = 1) -> Trial:
+    """Return a job as a caller posted it."""
+    body = {
+        "model": model,
+        "input": {"prompt": Trial().prompt},
+        "parameters": {"size": "512*512", "n": n},
+    }
+    posted = Posted(route="text2image/image-synthesis", modes=("async",), body=body)
+    return Trial(model=model, n=n, posted=posted)
+
+
+class TestDashscope(EngineSuite):
+    engine = "dashscope"
+    jobs = (forwarded(n=2), forwarded())
+    slow = forwarded(SLOW)
+    refused = forwarded(BAD)
+    same_bytes = False  # whose seed was not given
+    network = True
+
+    @pytest.fixture(autouse=True)
+    def upstream(self, served: Server) -> Iterator[None]:
+        type(self).options = {"key": "sk-1", "regions": [served.root], "poll": {"first": 0.1}}
+        with (
+            served.rehearse(model=SLOW, running=60),
+            served.rehearse(model=BAD, fail={"code": "DataInspectionFailed"}),
+        ):
+            yield

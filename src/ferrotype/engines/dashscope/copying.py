@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
-import av
 import structlog
 
 from ferrotype.engines.dashscope.region import Region
@@ -43,7 +42,7 @@ class Copies:
             try:
                 await self._download(item.url, path)
                 return await asyncio.to_thread(_described, path, number, item.caption)
-            except (FerrotypeError, av.FFmpegError, OSError, ValueError) as error:
+            except (FerrotypeError, OSError, ValueError) as error:
                 why = str(error).partition(": ")[2] or str(error)
                 _log.warning("no copy", action="upstream.copy", why=why)
                 return Output(
@@ -92,9 +91,14 @@ def _described(path: Path, number: int, caption: str) -> Output:
 
 def _film(path: Path) -> tuple[tuple[int, int] | None, float]:
     """Read (width, height) and seconds of an MP4 from its header; nothing is decoded."""
+    import av  # half a second, only for films
+
     options = {"protocol_whitelist": "none", "enable_drefs": "0", "max_streams": "32"}
-    with path.open("rb") as file, av.open(file, "r", format="mp4", options=options) as film:
-        if not film.streams.video:
-            return None, 0.0
-        stream = film.streams.video[0]
-        return (stream.width, stream.height), (film.duration or 0) / av.time_base
+    try:
+        with path.open("rb") as file, av.open(file, "r", format="mp4", options=options) as film:
+            if not film.streams.video:
+                return None, 0.0
+            stream = film.streams.video[0]
+            return (stream.width, stream.height), (film.duration or 0) / av.time_base
+    except av.FFmpegError:
+        return None, 0.0

@@ -1,5 +1,6 @@
 """The body for an upstream: what the caller posted, with files in the upstream's own keeping."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 from ferrotype.engines.dashscope.line import NotSent, Unclear
 from ferrotype.engines.dashscope.region import Region
 from ferrotype.engines.dashscope.told import Error, error_of
+from ferrotype.errors import InputDownloadFailed
 from ferrotype.media import File
 from ferrotype.ports.engine import EngineRefusal, Job, Posted, mark
 
 UPSTREAM = "InternalError.Upstream"
 TRIES = 3
+_MARK = re.compile("input:[a-z_]+:[0-9]+")  # as `mark` writes it
 _POLICY = {
     "OSSAccessKeyId": "oss_access_key_id",
     "Signature": "signature",
@@ -42,6 +45,8 @@ async def fill(job: Job, posted: Posted, region: Region, model: str) -> tuple[di
         for i, file in enumerate(files)
         if mark(role, i) in wanted
     }
+    if job.memo is not None and any(map(_MARK.fullmatch, wanted - files.keys())):
+        raise EngineRefusal(InputDownloadFailed.code, InputDownloadFailed().message)
     if not files:
         return body, False
     urls = {}
