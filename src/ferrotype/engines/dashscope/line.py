@@ -61,7 +61,7 @@ class Line:
         events: bool,
     ) -> Reply:
         """Post a task, once. `files`: it has `oss://` addresses; `events`: answer in a stream."""
-        headers = [("Content-Type", "application/json")]
+        headers = [("Content-Type", "application/json"), ("Connection", "close")]
         if asynchronous:
             headers.append(("X-DashScope-Async", "enable"))
         if files:
