@@ -1,11 +1,12 @@
 """The body for an upstream: what the caller posted, with files in the upstream's own keeping."""
 
+import asyncio
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ferrotype.engines.dashscope.line import NotSent, Unclear
+from ferrotype.engines.dashscope.luggage import packed
 from ferrotype.engines.dashscope.region import Region
 from ferrotype.engines.dashscope.told import Error, error_of
 from ferrotype.errors import InputDownloadFailed
@@ -57,6 +58,7 @@ async def fill(job: Job, posted: Posted, region: Region, model: str) -> tuple[di
 
 async def _upload(region: Region, model: str, file: File, name: str) -> str:
     """Upload a file and return its `oss://` address."""
+    path, type = await asyncio.to_thread(packed, file)
     for left in reversed(range(TRIES)):
         reply = await region.line.policy(model)
         if error := error_of(reply):
@@ -64,12 +66,11 @@ async def _upload(region: Region, model: str, file: File, name: str) -> str:
         leave = reply.said.get("data")
         if reply.status != 200 or not isinstance(leave, dict) or "upload_host" not in leave:
             raise Unclear(f"asked for leave to upload it answers {reply.status}")
-        path = Path(file.path)
         key = f"{leave.get('upload_dir')}/{name}{path.suffix}"
         fields = {field: str(leave.get(source, "")) for field, source in _POLICY.items()}
-        fields |= {"key": key, "success_action_status": "200", "x-oss-content-type": file.type}
+        fields |= {"key": key, "success_action_status": "200", "x-oss-content-type": type}
         try:
-            reply = await region.line.upload(str(leave["upload_host"]), fields, path, file.type)
+            reply = await region.line.upload(str(leave["upload_host"]), fields, path, type)
         except (NotSent, Unclear):
             if not left:
                 raise
