@@ -1,11 +1,14 @@
 """Whoever is killed, and when: no task is lost, none is made twice, none is billed twice."""
 
 import asyncio
+import base64
 import random
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from pair import Deployment, deployment, recipe
+from pair import ASYNC, Deployment, deployment, recipe
+from PIL import Image
 
 import tamper
 from ferrotype.wiring.ledger import open_ledger
@@ -64,6 +67,35 @@ async def test_a_kill_anywhere_costs_no_second_bill(
         assert line.passed["create"] == creates
         assert len(line.requests("create")) == 1
         assert await theirs.total() == creates
+
+
+@pytest.mark.parametrize("victim", ["worker", "engine"])
+@pytest.mark.parametrize(("kind", "after"), [("policy", True), ("upload", False), ("upload", True)])
+async def test_a_kill_while_files_go_up_costs_nothing(
+    victim: str, kind: str, after: bool, tmp_path: Path
+) -> None:
+    picture = BytesIO()
+    Image.new("RGB", (400, 400), "teal").save(picture, "PNG")
+    data = f"data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}"
+    body = {
+        "model": "wan2.5-i2i-preview",
+        "input": {"prompt": "a kite", "images": [data]},
+        "parameters": {"n": 1},
+    }
+    async with (
+        deployment(tmp_path / "theirs", engine="echo") as theirs,
+        tampered(theirs.local.root) as line,
+        deployment(tmp_path / "ours", recipe(line.url)) as ours,
+    ):
+        line.play(kind, stop := Stop(after=after))
+        url = f"{ours.local.url}/services/aigc/image2image/image-synthesis"
+        created = await ours.http.post(url, json=body, headers=ASYNC)
+        await asyncio.wait_for(stop.reached.wait(), 30)
+        ours.kill(victim)
+        stop.free.set()
+        said = (await ours.end(created.json()["output"]["task_id"]))["output"]
+        assert said["task_status"] == "SUCCEEDED", said
+        assert line.passed["create"] == await theirs.total() == 1
 
 
 async def test_a_killed_upstream_delays_its_tasks_only(tmp_path: Path) -> None:
