@@ -18,6 +18,11 @@ KINDS = """animal swimmer marine vessel flying cosmic building thing plant food 
 furniture"""
 # what shop windows show beside what a prompt can name
 GOODS = """nesting-dolls locomotive rocket yo-yo kite red-apple canoe teddy-bear"""
+NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?")
+DIGITS = tuple("0123456789.")
+SHAPES = re.compile(
+    r' (?:d|gradientTransform|transform|offset|stop-opacity|[xy][12]?|[cr][xy]?)="[^"]*"'
+)
 LICENCE = """Fluent Emoji, https://github.com/microsoft/fluentui-emoji
 
 MIT License
@@ -42,14 +47,18 @@ OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWA
 
 
 def short(number: re.Match[str]) -> str:
-    """Round a number to what a 32 by 32 box shows; matrices need their small numbers."""
+    """Round a number to what a 32 by 32 box shows, apart from the number before it."""
     value = float(number[0])
-    return f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}".rstrip("0").rstrip(".")
+    text = f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}".rstrip("0").rstrip(".")
+    text = re.sub(r"^(-?)0\.", r"\1.", text)
+    before = number.string[: number.start()][-1:]
+    return f" {text}" if before in DIGITS and not text.startswith("-") else text
 
 
 def slim(body: str) -> str:
-    """Round numbers and give the picture's own ids a short prefix that a drawing can replace."""
-    body = re.sub(r"-?\d*\.\d{3,}(?![\de])", short, body)
+    """Leave out filters, round numbers, give the picture's own ids a prefix to be replaced."""
+    body = re.sub(r' filter="[^"]*"|<filter.*?</filter>', "", body)
+    body = SHAPES.sub(lambda found: NUMBER.sub(short, found[0]), body)
     for i, name in enumerate(dict.fromkeys(re.findall(r'id="([^"]+)"', body))):
         body = (
             body.replace(f'id="{name}"', f'id="@{i}"')
@@ -65,9 +74,8 @@ def wanted(tables: Path) -> set[str]:
     for file in ("words.toml", "nouns.toml"):
         vocabulary = tomllib.loads((tables / file).read_text(encoding="utf-8"))
         names.update(*(vocabulary.get(kind, {}) for kind in KINDS.split()))
-    return names | set(
-        tomllib.loads((tables / "props.toml").read_text(encoding="utf-8"))["art"].values()
-    )
+    names.update(tomllib.loads((tables / "props.toml").read_text("utf-8"))["art"].values())
+    return names - set(tomllib.loads((tables / "shapes.toml").read_text("utf-8")))  # our own
 
 
 def main(package: Path, folder: Path) -> None:
