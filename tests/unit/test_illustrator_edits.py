@@ -237,6 +237,23 @@ def test_tiny_and_narrow_pictures_pass(function: str, size: tuple[int, int]) -> 
     assert after.picture.size == (60, 50) if not function else min(after.picture.size) >= 1
 
 
+@pytest.mark.parametrize(
+    ("prompt", "added"),
+    [
+        ("put the cat of image 1 into the scene of image 2", ()),
+        ("把图1的猫放到图2的街道上", ()),
+        ("add a red balloon to image 1", ("balloon",)),
+    ],
+)
+def test_what_a_picture_holds_already_is_not_added(prompt: str, added: tuple[str, ...]) -> None:
+    assert tuple(thing.concept for thing in instruction.read(prompt).add) == added
+
+
+@pytest.mark.parametrize("prompt", ["make it colourful", "把天空变成彩色"])
+def test_many_colours_ask_for_livelier_ones(prompt: str) -> None:
+    assert edit(job(prompt), Sources((outdoors(),)), 7).done == ("vivid",)
+
+
 @pytest.mark.parametrize("count", (2, 3, 5, 9))
 @pytest.mark.parametrize(
     "prompt", ["", "put image 1 beside image 2", "上下拼接", "put image 2 into image 1"]

@@ -48,6 +48,18 @@ def test_reads_the_scene(prompt: str, expected: dict[str, object]) -> None:
         ("a whale under the sea", {"ground": "seabed"}),
         ("northern lights over a lake", {"show": "aurora", "time": "night", "water": "lake"}),
         ("河马在河里", {"template": "landscape", "water": "river"}),
+        ("a boat on a river", {"water": "lake"}),
+        ("a cargo ship", {"water": "sea"}),
+        ("a castle by the sea", {"ground": "beach", "water": "sea"}),
+        ("a lighthouse in a storm", {"water": "sea"}),
+        ("a taxi on a snowy street", {"ground": "street", "season": "winter"}),
+        ("下着雪的草地", {"weather": "snow", "season": "winter"}),
+        ("a desk and a lamp", {"template": "room", "room": "office"}),
+        ("雨中的一把红伞", {"template": "landscape", "weather": "rain"}),
+        ("a plate of croissants", {"template": "table", "vessel": "plate"}),
+        ("白色花瓶里的玫瑰", {"vessel": "vase", "glaze": "white"}),
+        ("the Eiffel tower in spring", {"backdrop": "city"}),
+        ("fireworks above the sea", {"backdrop": "", "water": "sea"}),
     ],
 )
 def test_reads_where_it_is(prompt: str, expected: dict[str, object]) -> None:
@@ -63,6 +75,15 @@ def test_reads_where_it_is(prompt: str, expected: dict[str, object]) -> None:
         ("two black cats and a dog in a meadow", [("black-cat", 2, None), ("dog", 1, None)]),
         ("a yellow house by a river", [("house", 1, "yellow")]),
         ("sheep on a hillside", [("ewe", 1, None)]),
+        ("a fish in the sea", [("fish", 1, None)]),
+        ("fish in the sea", [("fish", 4, None)]),
+        ("palm trees on a beach", [("palm", 3, None)]),
+        ("a bowl of noodles", [("steaming-bowl", 1, None)]),
+        ("一盘饺子和一壶茶", [("dumpling", 4, None), ("teapot", 1, None)]),
+        ("一匹白马在草原上", [("horse", 1, "white")]),
+        ("a birthday cake with candles", [("birthday-cake", 1, None)]),
+        ("a bowl of oranges and a blue vase", [("tangerine", 3, None), ("vase", 1, "blue")]),
+        ("客厅里有一盏灯", [("floorlamp", 1, None)]),
     ],
 )
 def test_counts_and_colours_belong_to_their_noun(
@@ -113,8 +134,11 @@ def test_the_style_field_counts_and_a_foreign_one_is_reported() -> None:
         ("a house with a red roof", ("red", "roof")),
         ("a boat shop", ("boat",)),
         ("dog food shop", ("dog food",)),
-        ("a lake and a lantern", ()),
+        ("a lake and a lantern", ("lantern",)),
         ("a window in a meadow", ("window",)),
+        ('a bookshop, its sign reads "Paper Moon"', ()),
+        ('a cat "Tom" in a meadow', ("Tom",)),
+        ("a white vase in front of a bakery", ("white", "vase")),
     ],
 )
 def test_what_is_known_but_not_drawn_is_reported(prompt: str, left_out: tuple[str, ...]) -> None:
@@ -131,6 +155,7 @@ def test_what_is_known_but_not_drawn_is_reported(prompt: str, left_out: tuple[st
         "a seal on the beach", "hot dog stand", "a butterfly knife in the grass",
         "a tree house", "a duck house", "a cat on a roof", "a catfish in a river", "a forest fire", "a paper boat on a lake",
         "a cat statue in a park", "star wars in a desert", "sunflower oil bottle", "a chess rook castle move",
+        "a cat in space", "a dog under the sea", "苹果汁", "小猫灯",
         "热狗店", "牛仔在沙漠", "虎皮猫", "羊肉店", "天鹅湖芭蕾", "海马在海里", "斑马线",
     ],
 )  # fmt: skip

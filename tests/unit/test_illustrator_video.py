@@ -19,8 +19,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from ferrotype.engines.illustrator.drawing import Drawing
 from ferrotype.engines.illustrator.engine import Illustrator
-from ferrotype.engines.illustrator.video import sound
+from ferrotype.engines.illustrator.ground import survey
+from ferrotype.engines.illustrator.reader import read
+from ferrotype.engines.illustrator.video import scenery, sound
 from ferrotype.engines.illustrator.video.camera import MOVES, asked
 from ferrotype.engines.illustrator.video.planes import Layer, blank
 from ferrotype.media import File, Output
@@ -377,3 +380,9 @@ def test_a_layer_moves_by_quarters_of_a_pixel_evenly() -> None:
         middles.append(float((light * np.arange(64)).sum() / light.sum()))
     steps = np.diff(middles)
     assert steps == pytest.approx([-0.25] * 39, abs=0.02)
+
+
+def test_only_animals_and_vehicles_go_along_the_ground() -> None:
+    drawing = Drawing(read("a dog and a bus running past a bench and a campfire"), 320, 180, 3)
+    moving = list(scenery.actors(drawing, survey(drawing)))
+    assert sorted(actor.rigid for actor in moving) == [False, True]

@@ -41,7 +41,7 @@ def corners(drawing: Drawing, u: float) -> None:
     left = dice.random() < 0.5
     for x, y, sx, sy in ((0, 0, 1, 1), (w, h, -1, -1)) if left else ((w, 0, -1, 1), (0, h, 1, -1)):
         for _ in range(24):
-            a, b = abs(dice.gauss(0, 9)), abs(dice.gauss(0, 9))
+            a, b = (min(14.0, abs(dice.gauss(0, 9))) for _ in range(2))
             drawing.put(
                 use(
                     leaf(drawing, dice.choice(LEAVES)),
@@ -52,7 +52,8 @@ def corners(drawing: Drawing, u: float) -> None:
                 )
             )
         for _ in range(13):
-            a, b, kind = abs(dice.gauss(0, 6.5)), abs(dice.gauss(0, 6.5)), dice.choice(kinds)
+            a, b = (min(11.0, abs(dice.gauss(0, 6.5))) for _ in range(2))
+            kind = dice.choice(kinds)
             tint = bloom(drawing, kind, dice.choice(COLOURS[kind][:3]))
             drawing.put(
                 use(
@@ -66,18 +67,23 @@ def corners(drawing: Drawing, u: float) -> None:
 
 
 def wrap(text: str, width: float, size: int) -> list[str]:
-    """Break a text into lines that fit a width: after a blank, between Hanzi, or where it must."""
-    lines, line, wide, breakable = [], "", 0.0, 0
+    """Break a text into lines that fit a width.
+
+    After a mark that stands in a line's second half, a blank, between Hanzi, or where it must.
+    """
+    lines, line, wide, breakable, marked = [], "", 0.0, 0, 0
     for c in text:
         step = font(size).getlength(c)
         if wide + step > width and line and c not in "，。、；：！？）》 ":
-            cut = breakable or len(line)
+            cut = marked if 2 * marked > len(line) else breakable or len(line)
             lines.append(line[:cut].rstrip())
-            line, breakable = line[cut:], 0
+            line, breakable, marked = line[cut:], 0, 0
             wide = font(size).getlength(line)
         line, wide = line + c, wide + step
         if c == " " or c > "\u2e7f":
             breakable = len(line)
+        if c in "，。、；：！？,;:":
+            marked = len(line)
     return [one for one in [*lines, line.rstrip()] if one]
 
 
@@ -89,7 +95,10 @@ def words(drawing: Drawing, u: float, text: str, accent: str) -> None:
     size = int(9.5 * u)
     while size > 2.1 * u and len(wrap(prompt, wide, size)) * size * 1.5 > high:
         size = int(size * 0.92)
-    lines = wrap(prompt, wide, size)[: max(1, int(high / (size * 1.5)))]
+    many = len(wrap(prompt, wide, size))
+    even = (part / 40 for part in range(20, 41))  # of as many lines, the most even
+    fair = next(p for p in even if len(wrap(prompt, wide * p, size)) == many)
+    lines = wrap(prompt, wide * fair, size)[: max(1, int(high / (size * 1.5)))]
     if len("".join(lines)) < len(prompt.replace(" ", "")) * 0.9:
         lines[-1] = lines[-1][:-1].rstrip() + "…"
     ascent = sum(font(size).getmetrics())
@@ -104,7 +113,7 @@ def words(drawing: Drawing, u: float, text: str, accent: str) -> None:
     extent = f"{drawing.width} × {drawing.height}"
     facts = f"{settable(drawing.model)[:60]}  ·  {extent}  ·  seed {drawing.seed}"
     drawing.write(
-        Line(text=facts, x=w / 2, y=h - 9.2 * u, width=w - 40 * u, height=2.5 * u, colour=accent)
+        Line(text=facts, x=w / 2, y=h - 9.2 * u, width=w - 46 * u, height=2.5 * u, colour=accent)
     )
 
 

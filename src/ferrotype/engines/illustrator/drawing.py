@@ -150,8 +150,8 @@ class Drawing:
     def shade(self, x: float, y: float, rx: float, ry: float, power: float) -> str:
         """Return a soft contact shadow on the ground."""
         return "".join(
-            ellipse(x, y, rx * part, ry * part, "#15122a", f'opacity="{power * 0.3:.3f}"')
-            for part in (1.0, 0.86, 0.7, 0.5)
+            ellipse(x, y, rx * part, ry * part, "#15122a", f'opacity="{power * 0.13:.3f}"')
+            for part in (1.08, 1.0, 0.92, 0.84, 0.76, 0.67, 0.57, 0.45)
         )
 
     def write(self, line: Line) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (an outline reads best on one line)
 """The foreground of open country: grass, wild flowers or a field of them, ripples of sand."""
 
 from ferrotype.engines.illustrator import cast
@@ -10,6 +11,7 @@ from ferrotype.engines.illustrator.drawing import (
 from ferrotype.engines.illustrator.flora import COLOURS, bloom
 from ferrotype.engines.illustrator.ground import Ground, bed
 from ferrotype.engines.illustrator.light import dark, mix, pale
+from ferrotype.engines.illustrator.trees import CROWNS
 
 
 def foreground(drawing: Drawing, ground: Ground) -> None:
@@ -69,7 +71,11 @@ def blade(x: float, y: float, tall: float, lean: float, u: float) -> str:
 def wildflowers(drawing: Drawing, ground: Ground, rows: range) -> None:
     """Strew flowers over pixel rows: those the prompt names, far into the field; else a few."""
     scene, w, h, u = drawing.scene, drawing.width, drawing.height, ground.u
-    if "flower" in scene.absent or scene.season == "winter":
+    if scene.season == "autumn" and not named(drawing):
+        fallen(drawing, ground)
+        return
+    town = scene.backdrop == "city" and not named(drawing)
+    if "flower" in scene.absent or scene.season == "winter" or town:
         return
     dice, lush, asked = drawing.dice("flowers"), named(drawing), list(scene.subjects)
     kinds = [s.concept for s in asked if s.concept in COLOURS] or ["daisy", "poppy", "hydrangea"]
@@ -87,6 +93,26 @@ def wildflowers(drawing: Drawing, ground: Ground, rows: range) -> None:
     drawing.put(stroke(stems, drawing.ink(dark(ground.land, 0.35)), u * 0.16))
     for y, x, size, (kind, colour) in sorted(found):
         blossom(drawing, kind, colour, size, (x, y), dice.random() < 0.5)
+
+
+def fallen(drawing: Drawing, ground: Ground) -> None:
+    """Strew fallen leaves over the meadow, and let a few still fall."""
+    w, h, u, dice = drawing.width, drawing.height, ground.u, drawing.dice("leaves")
+    for k in range(int(w / u * 1.6)):
+        air = k % 7 == 0
+        x = dice.random() * w
+        y = (
+            h * dice.uniform(0.3, 0.75)
+            if air
+            else h - (h - ground.shore) * 0.7 * dice.random() ** 1.5
+        )
+        size = u * (0.9 if air else 0.5 + 0.9 * max(0.0, (y - ground.shore) / (h - ground.shore)))
+        if not air and not dry(drawing, ground, x, y):
+            continue
+        turn = f'transform="rotate({dice.randrange(180)} {x:.1f} {y:.1f})"'
+        tone = drawing.ink(dice.choice(CROWNS["autumn"]))
+        leaf = f"M{x - size:.1f} {y:.1f}q{size:.1f} {-size:.1f} {2 * size:.1f} 0q{-size:.1f} {size:.1f} {-2 * size:.1f} 0Z"
+        drawing.put(path(leaf, tone, turn))
 
 
 def blossom(

@@ -174,7 +174,7 @@ def hot_air_balloon(drawing: Drawing, dye: str | None, dice: random.Random) -> s
 
 def bird(drawing: Drawing, dye: str | None) -> str:
     """Define a gull in flight; its middle is at the origin."""
-    tone = drawing.ink(dye or ("#f6f8fa" if drawing.scene.water else "#3d4658"), 0.15)
+    tone = drawing.ink(dye or ("#5d6f86" if drawing.scene.water else "#3d4658"), 0.15)
     return drawing.symbol(
         path(
             "M0 .5C-.5 -.3 -1.9 -1.5 -4.4 -.8C-2.6 -.8 -1.2 .1 -.5 1.1Q0 1.5 .6 1C1.4 0 2.8 -.9 4.6 -1.2C2 -1.7 .6 -.4 0 .5Z",

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (an outline, or a prompt with its meaning, reads best on one line)
 """What can be seen through a shop's windows: a warm room, shelves, and what is sold."""
 
 import random
@@ -18,20 +17,12 @@ from ferrotype.engines.illustrator.drawing import (
 from ferrotype.engines.illustrator.flora import COLOURS, bouquet, pot
 from ferrotype.engines.illustrator.front import Front
 from ferrotype.engines.illustrator.light import Light, dark, mix, pale
-from ferrotype.engines.illustrator.sprites import ware
+from ferrotype.engines.illustrator.sprites import has, ware
+from ferrotype.engines.illustrator.words import table
 
 Box = tuple[float, float, float, float]
 
-GOODS = {
-    "bakery": ("bread", "croissant", "baguette-bread", "pretzel", "cookie", "pie", "shortcake", "cupcake", "doughnut"),
-    "cake": ("shortcake", "cupcake", "doughnut", "pie", "cookie"),
-    "cafe": ("hot-beverage", "teapot", "shortcake", "croissant", "cookie", "teacup-without-handle"),
-    "tea": ("teapot", "teacup-without-handle", "hot-beverage"),
-    "toy": ("teddy-bear", "nesting-dolls", "locomotive", "rocket", "yo-yo", "kite", "balloon"),
-    "fruit": ("red-apple", "tangerine", "grapes", "lemon", "watermelon", "pear", "banana", "cherries", "tomato", "carrot"),
-    "candy": ("lollipop", "candy", "cupcake", "cookie", "doughnut"),
-    "icecream": ("ice-cream", "soft-ice-cream"),
-}  # fmt: skip
+GOODS: dict[str, list[str]] = table("props")["goods"]
 SPINES = ("#a8443c", "#2f5d68", "#c99a3d", "#4c6b4a", "#6c4a72", "#d8c6a2", "#34466b", "#8c5a3c")
 
 
@@ -143,9 +134,13 @@ def wares(drawing: Drawing, front: Front, box: Box, dice: random.Random) -> None
     x, y, w, h = box
     u = front.u
     names = GOODS[drawing.scene.trade]
+    asked = [s.concept for s in drawing.scene.subjects if s.kind == "food" and has(s.concept)]
     for foot, high in ((y + h * 0.6, 6.2), (y + h - u, 8.4)):
         count = max(2, int(w / u / (high * 1.06)))
         chosen = [names[(k + dice.randrange(len(names))) % len(names)] for k in range(count)]
+        chosen[::2] = (
+            [asked[k % len(asked)] for k in range(len(chosen[::2]))] if asked else chosen[::2]
+        )
         for k, name in enumerate(chosen):
             px = x + (k + 0.5) / count * w
             ware(drawing, name, px, foot, high * u)

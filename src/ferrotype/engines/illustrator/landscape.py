@@ -217,7 +217,7 @@ def land(drawing: Drawing, ground: Ground, far: str) -> None:
         if k == len(steps) - 1 and drawing.scene.water == "river":
             river(drawing, ground, top + span * 0.03)
         if k < len(steps) - 1:
-            copse(drawing, ground, line, haze, dice)
+            copse(drawing, ground, line, haze - 0.34 * shore, dice)
 
 
 def river(drawing: Drawing, ground: Ground, top: float) -> None:
@@ -226,22 +226,28 @@ def river(drawing: Drawing, ground: Ground, top: float) -> None:
     banks = [(bed(drawing, ground, y), y) for y in rows]
     left, right = ([(bank[side], y) for bank, y in banks] for side in (0, 1))
     tones = [mix(c, drawing.ink("#3a86a8"), 0.3) for c in reversed(drawing.ink.sky)]
-    edge = f'stroke="{drawing.ink(dark(ground.land, 0.3))}" stroke-width="{ground.u * 0.8:.1f}"'
+    edge = f'stroke="{drawing.ink(dark(ground.land, 0.3))}" stroke-width="{ground.u * 0.3:.1f}"'
     drawing.put(path(points([*left, *reversed(right)]), drawing.linear(stops(*tones)), edge))
 
 
 def copse(drawing: Drawing, ground: Ground, line: Line, far: float, dice: random.Random) -> None:
-    """Set a few trees on a fold, never in its middle, where the subjects stand."""
+    """Set a few trees on a fold, never in its middle, where the subjects stand.
+
+    `far`: how hazy they are; below nothing they are only larger.
+    """
     scene, w = drawing.scene, drawing.width
     if scene.ground in ("desert", "beach") or "tree" in scene.absent:
         return
-    firs = scene.backdrop in ("mountains", "forest") or scene.season == "winter"
-    kind = "pine" if firs else "tree"
-    n = max(3, round(w / ground.u / 22)) + (4 if scene.backdrop == "forest" else 0)
-    symbols = [tree(drawing, kind, far, dice) for _ in range(2)]
+    firs = scene.backdrop == "mountains" or scene.season == "winter"
+    wooded = scene.backdrop == "forest"
+    mixed = ("tree", "tree" if scene.season == "autumn" else "pine")
+    n = max(3, round(w / ground.u / 22)) + (10 if wooded else 0)
+    kinds = ("pine", "pine") if firs else mixed if wooded else ("tree", "tree")
+    symbols = [tree(drawing, kind, max(0.0, far), dice) for kind in kinds]
     for _ in range(n):
-        part = dice.choice((dice.uniform(0.0, 0.26), dice.uniform(0.74, 1.0)))
+        side = 0.34 if wooded else 0.26
+        part = dice.choice((dice.uniform(0.0, side), dice.uniform(1 - side, 1.0)))
         x, y = line[min(len(line) - 1, 1 + int(part * 36))]
-        high = ground.u * dice.uniform(0.8, 1.25) * (1.45 - far * 2.2)
+        high = ground.u * dice.uniform(0.8, 1.25) * (1.45 - far * 2.2) * (1.4 if wooded else 1)
         drawing.put(drawing.shade(x + high, y, high * 3, high * 0.4, 0.25))
         drawing.put(use(dice.choice(symbols), x, y + high * 0.2, high, 0, dice.random() < 0.5))

@@ -22,6 +22,7 @@ from ferrotype.engines.illustrator.trees import tree
 WALLS = ("#d9a58a", "#e8d3a9", "#9fb5a5", "#c98f86", "#b9c3cf", "#efe1cb", "#c7b08b", "#a7b4c9")
 BLOCKS = ("#8797ab", "#a3adb8", "#7d8ba3", "#b3a99f", "#94a3a8")
 CLOTHS = ("#c8473f", "#2f6b5c", "#e0a33c", "#3f6285", "#d9798b")
+MARS = "#b5654a"
 NEON = ("#ff5fa8", "#5fd8ff", "#b07bff", "#ffd25f")
 
 
@@ -185,6 +186,23 @@ def road(drawing: Drawing, ground: Ground, far: str) -> None:
                     (k * dash for k in range(int(w / dash) + 1)))  # fmt: skip
     drawing.put(path(marks, ink("#f4efe2"), 'opacity="0.85"'))
     furnish(drawing, ground, top + span * 0.16)
+    if any("灯笼" in word or "lantern" in word for word in drawing.scene.known):
+        lanterns(drawing, ground, top + span * 0.16)
+
+
+def lanterns(drawing: Drawing, ground: Ground, foot: float) -> None:
+    """Hang strings of red lanterns across the street."""
+    w, u = drawing.width, ground.u
+    for k in range(2):
+        y, count = foot - (34 - 9 * k) * u, max(4, round(w / u / 12))
+        step = w / count
+        d = "".join(f"M{n * step:.1f} {y:.1f}q{step / 2:.1f} {2.4 * u:.1f} {step:.1f} 0"
+                    for n in range(count))  # fmt: skip
+        drawing.put(stroke(d, drawing.ink("#4a3a33"), 0.3 * u))
+        for n in range(count):
+            x = (n + 0.5) * step
+            drawing.put(drawing.lamp(x, y + 5 * u, 7 * u, "#ff9d5a", 0.5 * drawing.ink.lamps))
+            place(drawing, "red-paper-lantern", x, y + 9 * u, 8 * u)
 
 
 def furnish(drawing: Drawing, ground: Ground, foot: float) -> None:
@@ -277,13 +295,15 @@ def cosmos(drawing: Drawing, horizon: float) -> tuple[float, float]:
         world(drawing, w * side, low * 0.3, 15 * u, dice, ring=dice.random() < 0.6)
         world(drawing, w * (1 - side), low * dice.uniform(0.55, 0.75), 6 * u, dice, ring=False)
     else:
-        world(drawing, w * side, low * dice.uniform(0.12, 0.2), 4.5 * u, dice, ring=False)
+        near = 11.0 if of_mars(drawing) else 4.5
+        world(drawing, w * side, low * dice.uniform(0.12, 0.2), near * u, dice, ring=False)
     return w * side, low * 0.3
 
 
 def world(drawing: Drawing, x: float, y: float, r: float, dice: random.Random, ring: bool) -> None:
     """Draw a planet with bands, lit from the upper left."""
     tone = dice.choice(("#d98a5a", "#6f9fd8", "#c9a0d8", "#7fc0a8", "#d8b46a"))
+    tone = MARS if of_mars(drawing) else tone
     clip = drawing.clip(circle(x, y, r, "#fff"))
     stripes = "".join(
         rect(x - r, y + r * (k / 3.5 - 1), 2 * r, r * dice.uniform(0.08, 0.2), dark(tone, 0.16))
@@ -305,14 +325,17 @@ def world(drawing: Drawing, x: float, y: float, r: float, dice: random.Random, r
         drawing.put(group(stroke(arc, pale(tone, 0.4), r * 0.16, 'opacity="0.8"'), hoop))
 
 
+def of_mars(drawing: Drawing) -> bool:
+    """Say whether the prompt speaks of Mars."""
+    return any(
+        word in ("mars", "火星", "火星表面", "surface of mars") for word in drawing.scene.known
+    )
+
+
 def craters(drawing: Drawing, ground: Ground) -> None:
     """Lay dusty ground with craters, larger and rounder towards the viewer."""
     w, h, dice, u = drawing.width, drawing.height, drawing.dice("land"), ground.u
-    land = (
-        "#b5654a"
-        if "mars" in drawing.scene.prompt.lower() or "火星" in drawing.scene.prompt
-        else ground.land
-    )
+    land = MARS if of_mars(drawing) else ground.land
     span = h - ground.horizon
     for k in range(3):
         line = fold(dice, w, ground.horizon + span * (0.02 + 0.22 * k), span * 0.16, 0.9 + 0.4 * k)

@@ -102,7 +102,7 @@ def chosen(
         wanted = [plan[0][0]] if not TOPS.get(plan[0][0], (0, True))[1] else []
     rest = [name for name, _, _ in plan if name not in wanted]
     if len(rest) > 2:
-        first = [] if wanted else rest[:1]
+        first = rest[: 2 if wanted else 1]  # they tell which room this is
         rest = [*first, *dice.sample(rest[len(first) :], len(rest) - len(first))]
     return wanted, rest
 
@@ -116,10 +116,13 @@ def furnish(drawing: Drawing, floor: float, u: float) -> list[Piece]:
     }
     sizes["chair"] = (26, 22)
     wanted, rest = chosen(scene, plan, sizes, dice)
-    names = list(dict.fromkeys(wanted)) + rest
+    wanted = sorted(dict.fromkeys(wanted), key=TALL.__contains__)  # what is low under the window
+    names = wanted + rest
     edges, found, k = [0.0, 0.0], [], 0
     start = w / 2 + dice.uniform(-5, 5) * u
-    while min(edges) < w / 2 + 8 * u and k < 60:
+    if len(wanted) > 1:  # both in sight
+        start -= (sizes[wanted[1]][1] / 2 + 1) * u
+    while min(edges) < w / 2 + abs(start - w / 2) + 8 * u and k < 60:
         name = names[k % len(names)] if k < len(names) else rest[k % len(rest)]
         size, wide = sizes[name]
         side = 0 if k == 0 else 1 if edges[1] <= edges[0] else -1
@@ -166,7 +169,7 @@ def outlook(
     scene, (x, y, wide, high) = drawing.scene, pane
     night = scene.time in ("night", "evening")
     view = [rect(x, y, wide, high, drawing.linear(stops(*outside.sky)))]
-    moon = (x + wide * dice.uniform(0.25, 0.75), y + high * 0.26)
+    moon = (x + wide * dice.choice((0.25, 0.75)), y + high * 0.24)
     if scene.weather == "clear" or night:
         view.append(circle(*moon, 2.4 * u, outside.sun))
     if night:
@@ -252,10 +255,10 @@ def rug(drawing: Drawing, floor: float, u: float) -> None:
 def people(drawing: Drawing, pieces: list[Piece], floor: float, u: float) -> None:
     """Put animals on the rug or where they were said to be, and small things on a table's top."""
     scene = drawing.scene
-    room = [s for s in scene.subjects if s.kind != "furniture" for _ in range(min(s.count, 6))]
+    room = [one for s in scene.subjects if s.kind != "furniture" for one in cast.single(s)[:6]]
     living = [s for s in room if s.kind in ("animal", "swimmer")]
     if scene.vessel == "vase" and not any(s.kind == "plant" for s in room):
-        room.append(Subject(concept="vase", kind="ware"))
+        room.append(Subject(concept="vase", kind="ware", colour=scene.glaze))
     lay(drawing, [s for s in room if s not in living], pieces, floor, u)
     h, w, dice = drawing.height, drawing.width, drawing.dice("people")
     for k, subject in enumerate(living):
@@ -277,6 +280,12 @@ def lay(
     h, w, dice = drawing.height, drawing.width, drawing.dice("things")
     near = (p for p in pieces if abs(p.x - w / 2) < w / 2)
     table = next((p for p in near if p.name in TOPS and not TOPS[p.name][1]), None)
+    food = cast.edible(drawing)
+    if table and food:
+        small = [s for s in small if s.kind != "food"]
+        aside = table.wide * (0.16 if small else 0.0)
+        top = table.foot - TOPS[table.name][0] * table.size
+        cast.heap(drawing, food, (table.x - aside, top, 15 * u), dice)
     for k, subject in enumerate(small):
         on = seat(subject, pieces) or table
         flower = subject.concept in (*COLOURS, "flower")

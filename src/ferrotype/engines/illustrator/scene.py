@@ -25,7 +25,8 @@ class Scene(Struct, frozen=True, kw_only=True):
     `ground` and `backdrop` are what a landscape stands on and before; `trade` is what a shop
     sells; `sign` the words on it; `known` and `unknown` list the prompt's words; `why` says why
     a card was set instead of a picture. `show` is what plays in the sky, `vessel` what things lie
-    in, `backing` the colour behind a single thing, `emblem` whether that is a badge.
+    in, `glaze` its colour, `backing` the colour behind a single thing, `emblem` whether that is a
+    badge.
     """
 
     prompt: str
@@ -50,6 +51,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     show: str = ""
     backing: str = ""
     vessel: str = ""
+    glaze: str | None = None
     emblem: bool = False
 
     def colour_of(self, concept: str) -> str | None:

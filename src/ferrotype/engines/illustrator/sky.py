@@ -31,10 +31,12 @@ def heaven(drawing: Drawing, horizon: float) -> tuple[float, float]:
     )
     if scene.time in ("night", "evening") and scene.weather in ("clear", "snow"):
         stars(drawing, horizon, dice)
-    if scene.weather in ("clear", "snow", "wind"):
+    if scene.weather in ("clear", "snow", "wind") and scene.show not in ("fireworks", "rainbow"):
         luminary(drawing, x, y, min(w, horizon * 1.6))
     if scene.show not in ("aurora", "milkyway"):
         clouds(drawing, horizon, (x, y), dice)
+    if scene.weather == "storm":
+        lightning(drawing, horizon, drawing.dice("lightning"))
     spectacles.spectacle(drawing, horizon)
     return x, y
 
@@ -84,6 +86,20 @@ def cloud(drawing: Drawing, x: float, y: float, w: float, dice: random.Random) -
         if not part:
             shapes += rect(x - w * 0.5, y - w * 0.085, w, w * 0.1, tone, w * 0.05)
         drawing.put(shapes)
+
+
+def lightning(drawing: Drawing, horizon: float, dice: random.Random) -> None:
+    """Let lightning strike from the clouds to the horizon, on one side and farther off."""
+    unit, side = min(drawing.width, drawing.height) / 1000, dice.choice((0.2, 0.8))
+    for at, low, wide in ((side, 1.0, 7.0), (1 - side * 0.8, 0.8, 3.5)):
+        x, y = drawing.width * at, horizon * 0.3
+        d = f"M{x:.1f} {y:.1f}"
+        for k in range(1, 7):
+            x += dice.uniform(18, 46) * unit * (-1 if k % 2 else 1)
+            d += f"L{x:.1f} {y + horizon * (low - 0.3) * k / 6:.1f}"
+        if drawing.scene.style not in ("ink", "pencil", "coloured pencil"):  # they draw its edge
+            drawing.put(stroke(d, "#cfd8ff", 3 * wide * unit, 'opacity="0.3"'))
+        drawing.put(stroke(d, "#fffbe6", wide * unit))
 
 
 def clouds(drawing: Drawing, horizon: float, sun: tuple[float, float], dice: random.Random) -> None:

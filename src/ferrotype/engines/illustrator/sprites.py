@@ -11,9 +11,11 @@ import resvg_py
 from PIL import Image
 
 from ferrotype.engines.illustrator.drawing import Drawing
-from ferrotype.engines.illustrator.light import mix
+from ferrotype.engines.illustrator.light import mix, rgb
 from ferrotype.engines.illustrator.words import table
 
+SHINING = ("fire", "light-bulb", "red-paper-lantern")  # whatever the hour
+WHOLE = ("duck", "goose", "swan", "chicken", "cow", "ewe", "ram")  # dyed from head to tail
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}\b|#[0-9A-Fa-f]{3}\b")
 
 
@@ -37,31 +39,70 @@ def tints() -> dict[str, str]:
     return tints
 
 
+def full(tone: str) -> str:
+    """Return a colour of six digits."""
+    return tone if len(tone) == 7 else "#" + "".join(c * 2 for c in tone[1:])
+
+
+def chroma(tone: str) -> float:
+    """Return how far a colour is from grey, from 0 to 1."""
+    return (max(rgb(tone)) - min(rgb(tone))) / 255
+
+
+def brightness(tone: str) -> float:
+    """Return how bright a colour looks, from 0 to 1."""
+    red, green, blue = rgb(tone)
+    return (0.3 * red + 0.59 * green + 0.11 * blue) / 255
+
+
 @cache
-def plain(name: str) -> str:
-    """Return a picture without its blur filters, which cost more than they show."""
-    body = re.sub(r' filter="[^"]*"', "", pack()[name])
-    return re.sub(r"<filter.*?</filter>", "", body)
+def body(name: str) -> tuple[float, float]:
+    """Return the chroma and the brightness that most of a picture has."""
+    tones = [full(tone) for tone in COLOUR.findall(pack()[name])]
+    strong = sorted((chroma(tone) for tone in tones), reverse=True)
+    least = 0.0 if name in WHOLE else strong[len(strong) // 3] * 0.6
+    bright = [brightness(tone) for tone in tones if chroma(tone) >= least]
+    return least, sum(bright) / len(bright)
 
 
-def sprite(drawing: Drawing, name: str, dye: str | None = None, depth: float = 0.55) -> str:
+def dyed(name: str, tone: str, dye: str) -> str:
+    """Give a tone of a picture another colour; what is grey beside its body stays."""
+    least, middle = body(name)
+    light = brightness(dye) + (brightness(tone) - middle) * 0.8
+    new = mix(dye, "#ffffff", max(0.0, light - brightness(dye)))
+    new = mix(new, "#1c1830", max(0.0, brightness(dye) - light) * 1.1)
+    return mix(tone, new, 0.9 if chroma(tone) >= least else 0.12)
+
+
+def sprite(drawing: Drawing, name: str, dye: str | None = None) -> str:
     """Define a picture in the scene's light, dyed if a colour is given; return its symbol."""
 
     def lit(match: re.Match[str]) -> str:
-        tone = match[0]
-        if len(tone) == 4:
-            tone = "#" + "".join(c * 2 for c in tone[1:])
-        return drawing.ink(mix(tone, dye, depth) if dye else tone)
+        tone = full(match[0])
+        if name in SHINING:
+            return tone
+        return drawing.ink(dyed(name, tone, dye) if dye else tone)
 
     mark = f"{name}{dye or ''}".replace("#", "")
-    return drawing.symbol(COLOUR.sub(lit, plain(name)).replace("@", f"{mark}-"))
+    return drawing.symbol(COLOUR.sub(lit, pack()[name]).replace("@", f"{mark}-"))
 
 
 @cache
-def sole(name: str) -> float:
+def laid(name: str) -> str:
+    """Return the transform that lays down what cannot stand, about the middle of its box."""
+    turn, flat = table("props")["lie"].get(name, (0, 1))
+    return (
+        f"translate(16 16) scale(1 {flat}) rotate({turn}) translate(-16 -16)"
+        if turn or flat < 1
+        else ""
+    )
+
+
+@cache
+def sole(name: str, lay: str = "") -> float:
     """Return where a picture's feet end, in its 32 by 32 box, beside which furniture may reach."""
     frame = 'xmlns="http://www.w3.org/2000/svg" width="384" height="384" viewBox="-32 -32 96 96"'
-    svg = f"<svg {frame}>{plain(name)}</svg>"
+    svg = f'<svg {frame}><g transform="{lay}">{pack()[name]}</g></svg>'
     png = resvg_py.svg_to_bytes(svg_string=svg, skip_system_fonts=True)
     with Image.open(io.BytesIO(png), formats=("PNG",)) as shown:
         box = shown.getchannel("A").point([255 * (v > 127) for v in range(256)]).getbbox()
@@ -90,11 +131,12 @@ def place(
     high: float,
     dye: str | None = None,
     flip: bool = False,
+    lie: bool = False,
 ) -> None:
-    """Stand a picture with its feet at `foot`, its middle at x, `high` pixels high."""
+    """Stand a picture with its feet at `foot`, its middle at x, `high` pixels high; or lay it."""
+    lay = laid(name) if lie else ""
     symbol, scale = sprite(drawing, name, dye or tints().get(name)), high / 30
     sx = -scale if flip else scale
-    move = (
-        f"translate({x - 16 * sx:.1f} {foot - sole(name) * scale:.1f}) scale({sx:.3f} {scale:.3f})"
-    )
+    left, top = x - 16 * sx, foot - sole(name, lay) * scale
+    move = f"translate({left:.1f} {top:.1f}) scale({sx:.3f} {scale:.3f}) {lay}"
     drawing.put(f'<use href="#{symbol}" transform="{move}"/>')

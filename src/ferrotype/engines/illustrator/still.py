@@ -33,15 +33,14 @@ WOODS = ("#b98252", "#9b6b45", "#c79a6b", "#7f5a40")
 PAPERS = ("#f3d9cf", "#dbe8ee", "#e3dcf0", "#dff0e2", "#f6ebc9", "#e9e6e2")
 
 
+def most(subject: Subject) -> int:
+    """Return how many of a thing are shown one by one: flowers stand together in one vase."""
+    return 1 if subject.concept in (*COLOURS, "flower", "books") else 12
+
+
 def each(drawing: Drawing) -> list[Subject]:
     """Return the things to show one by one; "fruit" is some of each kind."""
-    found: list[Subject] = []
-    for subject in drawing.scene.subjects:
-        kinds = PROPS["stand_for"].get(subject.concept, [subject.concept])
-        if subject.concept in ("fruits", "vegetables"):
-            found += [structs.replace(subject, concept=kind, count=1) for kind in kinds]
-        else:
-            found += [subject] * min(subject.count, 12)
+    found = [one for s in drawing.scene.subjects for one in cast.single(s)[: most(s)]]
     if not found and drawing.scene.trade:
         found = [Subject(concept=c) for c in PROPS["stand_for"].get(drawing.scene.trade, ())]
     return found
@@ -55,13 +54,14 @@ def show(
         drawing.shade(x, foot - high * 0.01, high * 0.46, high * 0.07, drawing.ink.shadow * 2)
     )
     if subject.concept in (*COLOURS, "flower"):
-        bunch(drawing, subject, x, foot, high, dice)
+        bunch(drawing, subject, x, foot, high * 1.25, dice)
     elif symbol := cast.figure(drawing, subject, dice):
         drawing.put(
             use(symbol, x, foot if subject.kind != "flying" else foot - high / 2, high / 10)
         )
     elif has(subject.concept):
-        place(drawing, subject.concept, x, foot, high, cast.dye_of(subject))
+        name = "tablelamp" if subject.concept == "floorlamp" else subject.concept
+        place(drawing, name, x, foot, high, cast.dye_of(subject), lie=True)
 
 
 def bunch(
@@ -82,7 +82,7 @@ def bunch(
         drawing.put(
             use(bloom(drawing, kind, colour, 0.05), x + dx, foot + dy, size, dice.uniform(-25, 25))
         )
-    place(drawing, "vase", x, foot, high * 0.62)
+    place(drawing, "vase", x, foot, high * 0.62, figures.DYES.get(drawing.scene.glaze or ""))
 
 
 def wall(drawing: Drawing, level: float) -> None:
@@ -134,15 +134,21 @@ def board(drawing: Drawing) -> Iterator[None]:
     things = each(drawing)
     yield
     flowers = any(s.concept in (*COLOURS, "flower") for s in things)
-    filled = scene.vessel in ("bowl", "basket") and things[:1]
+    filled = scene.vessel in cast.HOLDERS and things[:1]
+    if scene.vessel == "vase" and not flowers:
+        things = [*things, Subject(concept="vase", colour=scene.glaze)]
     if filled and things[0].concept not in SERVE["whole"]:
-        apart = [s for s in things if s.concept in SERVE["apart"] and s is not things[0]]
-        heap(drawing, [s for s in things if s not in apart], scene.vessel, dice)
-        beside(drawing, apart, dice)
+        held = [s for s in things if s is things[0] or s.concept not in SERVE["apart"]]
+        held = [s for s in held if s.kind in ("food", "ware") and has(s.concept)]
+        others = [s for s in things if s not in held]
+        if held:
+            size = min(w, h) * (0.37 if others and scene.vessel == "plate" else 0.5)
+            cast.heap(drawing, held, (w * (0.44 if others else 0.5), h * 0.86, size), dice)
+        beside(drawing, others, dice)
     elif not things:
         size = min(w, h) * 0.5
-        bare = "vase" if scene.vessel == "vase" and not flowers else scene.vessel or "plate"
-        show(drawing, Subject(concept=bare), w / 2, level + (h - level) * 0.5, size, dice)
+        bare = Subject(concept=scene.vessel or "plate", colour=scene.glaze)
+        show(drawing, bare, w / 2, level + (h - level) * 0.5, size, dice)
     else:
         serve(drawing, things, level, dice)
     yield
@@ -154,7 +160,13 @@ def grid(drawing: Drawing, count: int, level: float) -> list[tuple[float, float,
     """Return a foot and a height for each of `count` things, the farther ones first."""
     w, h = drawing.width, drawing.height
     across = (
-        max(1, min(count, round((count * w / h * 1.3) ** 0.5))) if w / h < 2.2 * count else count
+        count
+        if count < 5 and w > 0.8 * h
+        else (
+            max(min(2, count), min(count, round((count * w / h * 1.3) ** 0.5)))
+            if w / h < 2.2 * count
+            else count
+        )
     )
     rows = math.ceil(count / across)
     size = min(
@@ -175,8 +187,10 @@ def grid(drawing: Drawing, count: int, level: float) -> list[tuple[float, float,
 
 def serve(drawing: Drawing, things: list[Subject], level: float, dice: random.Random) -> None:
     """Set each thing on the table, on a plate where it is eaten from one; what is hot steams."""
+    alike = all(s.concept in SERVE["little"] for s in things)
     for subject, (x, foot, high) in zip(things, grid(drawing, len(things), level), strict=True):
-        size = high * dice.uniform(0.94, 1.03)
+        little = subject.concept in SERVE["little"] and not alike
+        size = high * dice.uniform(0.94, 1.03) * (0.68 if little else 1)
         if subject.concept in SERVE["plate"]:
             drawing.put(drawing.shade(x, foot + size * 0.03, size * 0.66, size * 0.1, 0.5))
             place(drawing, "plate", x, foot + size * 0.075, size * 0.74)
@@ -200,31 +214,10 @@ def steam(drawing: Drawing, x: float, y: float, size: float) -> None:
         drawing.put(stroke(d, "#ffffff", size * 0.022, 'opacity="0.34"'))
 
 
-def heap(drawing: Drawing, things: list[Subject], vessel: str, dice: random.Random) -> None:
-    """Pile things into a bowl or basket: its front hides their lower half."""
-    w, h = drawing.width, drawing.height
-    size = min(w * 0.5, h * 0.5)
-    x, foot = w / 2, h * 0.86
-    kinds = list(dict.fromkeys(things))
-    many = max(len(things), 7 if vessel else 1)
-    pile = [kinds[k % len(kinds)] for k in range(many)] if things[0].count in (1, 3) else things
-    drawing.put(drawing.shade(x, foot, size * 0.6, size * 0.08, 0.6))
-    rim = foot - size * 0.56
-    for k, subject in enumerate(pile):
-        row = 0 if k < len(pile) // 2 else 1
-        here = len(pile) // 2 if row == 0 else len(pile) - len(pile) // 2
-        column = k if row == 0 else k - len(pile) // 2
-        dx = (column - (here - 1) / 2) * size * 0.92 / max(1, here) * (0.8 if row == 0 else 1)
-        y = rim + size * (0.03 if row == 0 else 0.2)
-        one = size * min(0.46, 0.9 / max(1, here) + 0.16)
-        place(drawing, subject.concept, x + dx, y, one, cast.dye_of(subject), dice.random() < 0.5)
-    place(drawing, vessel, x, foot, size * 1.06)
-
-
 def beside(drawing: Drawing, things: list[Subject], dice: random.Random) -> None:
     """Stand what goes into no bowl beside it, to its right and left by turns."""
     w, h = drawing.width, drawing.height
-    size = min(w, h) * 0.24
+    size = min(w, h) * 0.3
     for k, subject in enumerate(things[:4]):
         side, row = (1, -1)[k % 2], k // 2
         show(drawing, subject, w / 2 + side * w * 0.37, h * (0.86 + 0.09 * row), size, dice)

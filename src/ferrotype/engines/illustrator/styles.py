@@ -180,7 +180,7 @@ ON_PAPER = ("watercolour", "pencil", "ink", "coloured pencil", "picture book")
 
 def sketched(style: str, size: tuple[int, int]) -> tuple[int, int]:
     """Return the size to draw at for a style: a large wash needs fewer pixels than a print."""
-    if style not in ON_PAPER and style != "oil":
+    if style not in (*ON_PAPER, "oil", "anime"):
         return size
     scale = min(1.0, (CALM / (size[0] * size[1])) ** 0.1)
     scale = min(1.0, max(scale, 256 / min(size)))

@@ -38,10 +38,14 @@ class Hit(Struct, frozen=True):
 
 
 class Vocabulary(Struct, frozen=True):
-    """Every word we know, and those we may pass over; `reach` is the longest Chinese word."""
+    """Every word we know, those we may pass over, and what makes a noun another's half.
+
+    `reach` is the length of the longest Chinese word.
+    """
 
     words: dict[str, tuple[str, str]]
     passed: frozenset[str]
+    halves: frozenset[str]
     reach: int
 
 
@@ -50,13 +54,15 @@ def vocabulary() -> Vocabulary:
     """Load the vocabulary from its files; the later one decides what a word means."""
     words: dict[str, tuple[str, str]] = {}
     passed: set[str] = set()
+    halves: set[str] = set()
     for tables in (table("words"), table("nouns")):
         passed.update(" ".join(tables.pop("ignore").values()).split())
+        halves.update(tables.pop("half", {}).get("chinese", "").split())
         for kind, concepts in tables.items():
             for concept, spellings in concepts.items():
                 words.update((word, (kind, concept)) for word in spellings)
     reach = max(len(w) for w in (*words, *passed) if w[0] > "\u4dff")
-    return Vocabulary(words=words, passed=frozenset(passed), reach=reach)
+    return Vocabulary(words=words, passed=frozenset(passed), halves=frozenset(halves), reach=reach)
 
 
 @cache
@@ -120,10 +126,11 @@ def phrases(words: list[str]) -> Iterator[Hit | None]:
 def chinese(run: str) -> Iterator[Hit]:
     """Yield the hits of a run of Hanzi, the longest word first.
 
-    A single character beside a strange one is half of a word that we do not know.
+    A single character beside a strange one is half of a word that we do not know, and so is a
+    noun before a character that makes another thing of it.
     """
     known = vocabulary()
-    parts = list(split(run, known))
+    parts = list(whole(split(run, known), known))
     sure = [word in known.words or word in known.passed for word in parts]
     strange = ""
     for k, word in enumerate(parts):
@@ -140,6 +147,20 @@ def chinese(run: str) -> Iterator[Hit]:
             yield Hit(*known.words[word], word)
     if strange:
         yield Hit("unknown", "noun", strange)
+
+
+def whole(parts: Iterator[str], known: Vocabulary) -> Iterator[str]:
+    """Yield a run's words; a thing's name and what makes another thing of it are one word."""
+    held = ""
+    for part in (*parts, ""):
+        if held and part in known.halves:
+            held += part
+            continue
+        if held:
+            yield held
+        held = part if known.words.get(part, ("",))[0] in SUBJECTS else ""
+        if part and not held:
+            yield part
 
 
 def split(run: str, known: Vocabulary) -> Iterator[str]:

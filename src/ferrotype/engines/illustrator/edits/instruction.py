@@ -15,6 +15,11 @@ from ferrotype.engines.illustrator.words import LONGEST, SUBJECTS, vocabulary
 
 KINDS = ("look", "material", "light", "weather", "season", "region", "verb", "layout")
 OWN = ("time", "weather", "season", "colour", "count", *SUBJECTS)
+# "the cat of image 1": a thing that the caller's pictures hold already
+GIVEN = re.compile(
+    r"\b(?:of|from|in) (?:the )?(?:\w+ )?(?:image|picture|photo)s? ?\d"
+    r"|[图第] ?[0-9一二三][张幅]?图?[中里]?的"
+)
 STOP = re.compile(r"[.,;:!?\n，。；：！？、]|\b(?:and|then|but)\b|然后|并且|同时|并")
 HANZI = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"[a-z][a-z'’-]+|[\u4e00-\u9fff]+")
@@ -62,7 +67,8 @@ def tables() -> dict[str, Any]:
 def lexicon() -> tuple[re.Pattern[str], dict[str, tuple[str, str]]]:
     """Return the pattern that finds every word we know, and what each means."""
     mine = {w: (kind, name) for kind in KINDS for name, ws in tables()[kind].items() for w in ws}
-    known = {w: hit for w, hit in vocabulary().words.items() if hit[0] in OWN} | mine
+    theirs = vocabulary().words.items()
+    known = {w: hit for w, hit in theirs if hit[0] in OWN and hit[1] != "mixed"} | mine
     longest = sorted(known, key=len, reverse=True)
     latin = "|".join(re.escape(w) for w in longest if not HANZI.search(w) and not w.isdigit())
     hanzi = "|".join(re.escape(w) for w in longest if HANZI.search(w))
@@ -115,7 +121,7 @@ def read(prompt: str) -> Wish:
         found["looks"] += [h.name for h in said if h.kind == "look"]
         found["material"] += [h.name for h in said if h.kind == "material"]
         found["moods"] += [h.name for h in said if h.kind in ("light", "weather", "season", "time")]
-        if "add" in verbs and (new := subjects(said)):
+        if "add" in verbs and not GIVEN.search(clause) and (new := subjects(said)):
             add += new
         else:
             pairs += dyed(said, "turn" in verbs, bool(strange(clause)))

@@ -16,10 +16,12 @@ from ferrotype.engines.illustrator.lettering import letter
 from ferrotype.engines.illustrator.scene import Scene, Subject
 from ferrotype.engines.illustrator.sprites import place
 from ferrotype.engines.illustrator.video.planes import Layer, Planes, Sprite
+from ferrotype.engines.illustrator.words import concepts
 
 Draw = Callable[[Drawing], Iterator[None]]
-WANDERERS = frozenset(cast.ANIMALS) - {"snowman"}
-RIGID = frozenset({"car", "tractor", "bicycle"})
+# what drives, and with the animals all that goes along the ground
+RIGID = concepts("thing") - {"snowman", "fire", "bench", "umbrella-on-ground"}
+WANDERERS = frozenset(cast.ANIMALS) & (RIGID | concepts("animal", "swimmer"))
 QUIET = {"rain": "cloudy", "storm": "cloudy", "snow": "cloudy"}  # particles fall in their stead
 GAITS = {
     "run": r"\brun|chas|gallop|play|jump|跑|奔|追|跳|玩",
@@ -125,8 +127,9 @@ def parts(drawing: Drawing) -> Iterator[Part]:
     drawing.scene = fixed
     next(steps)
     next(steps)
-    yield from backdrop(drawing, 0.6)
     drawing.scene = scene
+    cast.railway(drawing, ground)
+    yield from backdrop(drawing, 0.6)
     yield from flyers(drawing, ground)
     yield from actors(drawing, ground)
     drawing.scene = quiet
@@ -184,6 +187,8 @@ def actors(drawing: Drawing, ground: Ground) -> Iterator[Actor]:
     span = max(0.0, drawing.height - ground.shore) or drawing.height - ground.horizon
     dice, facing = drawing.dice("actors"), drawing.dice("facing").choice((-1, 1))
     for deep, x, subject, high in sorted(cast.herd(drawing, ground, span), key=lambda p: p[0]):
+        if subject.concept not in WANDERERS:
+            continue
         yield actor(drawing, subject, x, drawing.height - span + deep, high, facing, dice)
 
 
@@ -200,8 +205,7 @@ def actor(
     shadow = small.pixels()
     small.layers = []
     dye = DYES.get(subject.colour or "")
-    name = {"car": "automobile"}.get(subject.concept, subject.concept)
-    place(small, name, mid, low, high, dye, facing > 0)
+    place(small, subject.concept, mid, low, high, dye, facing > 0)
     pace = dice.uniform(0.9, 1.1) * (1.6 if subject.concept in RIGID else 1)
     return Actor(
         body=Sprite(small.pixels(), (mid, low)), shadow=Sprite(shadow, (mid, low)), x=x, foot=foot,
