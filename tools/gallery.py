@@ -1,6 +1,8 @@
 """Draw docs/gallery.md: the illustrator's pictures of the prompts in tools/gallery.toml.
 
-    python -m tools.gallery [FOLDER]
+    python -m tools.gallery [FOLDER] [--judged]
+
+With --judged, only the last chapter is written anew: what a judge said (tools/judged.tsv).
 
 Writes gallery.md and gallery/*.webp into FOLDER (docs by default). Each picture is what the engine
 makes of the prompt at its first seed, only made smaller; films are shown as four of their frames.
@@ -8,6 +10,7 @@ Same prompts, same pixels; the times are of the machine that drew them.
 """
 
 import asyncio
+import csv
 import shutil
 import sys
 import tempfile
@@ -27,6 +30,16 @@ from ferrotype.media import File
 from ferrotype.ports.engine import Job
 
 LIST = Path(__file__).with_suffix(".toml")
+JUDGED = Path(__file__).with_name("judged.tsv")
+BLIND = """## Judged blind
+
+Sets of 60 prompts that had never been drawn before, half of them Chinese, were drawn once,
+shuffled, and shown without their prompts to a judge who knew neither the code nor the prompts. The
+judge described each picture, guessed its prompt, and said whether anything in it was absurd; what
+was said was then held against the prompt. What each set showed to be wrong was mended in general,
+never for one prompt, and the next set was new.
+`tools/judged.tsv` holds every word of the judge, with sizes and seeds.
+"""
 MOST = 4_000_000  # bytes of all pictures together
 WIDE, COLUMNS = 480, 3
 FRAMES = 4
@@ -161,6 +174,33 @@ def table(cells: list[tuple[str, str]], columns: int) -> Iterator[str]:
         yield "| " + " | ".join(words for _, words in row) + " |"
 
 
+def verdicts() -> Iterator[str]:
+    """Yield the chapter of what the judge said: every set in numbers, the last one in full."""
+    with JUDGED.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    yield BLIND
+    yield "| set | drawn as pictures | described rightly | something absurd in it |"
+    yield "| --- | --- | --- | --- |"
+    for name in dict.fromkeys(row["set"] for row in rows):
+        drawn = [row for row in rows if row["set"] == name and row["drawn"] == "picture"]
+        right, absurd = (sum(row[k] == "yes" for row in drawn) for k in ("right", "absurd"))
+        yield f"| {name} | {len(drawn)} of 60 | {right} | {absurd} |"
+    last = [row for row in rows if row["set"] == rows[-1]["set"]]
+    yield f"\nThe last set ({len(last)} prompts):\n"
+    yield "| prompt | what the judge took it for | rightly | remark |\n| --- | --- | --- | --- |"
+    for row in last:
+        seen = "a card" if row["drawn"] == "card" else row["guess"].replace("|", "/")
+        note = "absurd: " * (row["absurd"] == "yes") + row["remark"].replace("|", "/")
+        yield f"| {row['prompt'].replace('|', '/')} | {seen} | {row['right']} | {note} |"
+    yield ""
+
+
+def judge(page: Path) -> None:
+    """Write the judge's chapter anew, after all that was drawn."""
+    drawn = page.read_text(encoding="utf-8").partition(BLIND.partition("\n")[0])[0]
+    page.write_text(drawn + "\n".join(verdicts()), encoding="utf-8")
+
+
 def main(target: Path) -> None:
     """Draw the page. Ends with an error when its pictures together are too large."""
     chapters = tomllib.loads(LIST.read_text(encoding="utf-8"))["chapter"]
@@ -182,11 +222,16 @@ def main(target: Path) -> None:
                 sys.stderr.write(f"{number:3} {made.seconds:6.2f} s  {entry['prompt']}\n")
             columns = 1 if kind == "film" else COLUMNS
             page += [f"## {chapter['title']}", "", *table(cells, columns), ""]
-    (target / "gallery.md").write_text("\n".join(page), encoding="utf-8")
+    (target / "gallery.md").write_text("\n".join(page) + "\n", encoding="utf-8")
+    judge(target / "gallery.md")
     sys.stderr.write(f"{number} entries, {total / 1e6:.2f} MB\n")
     if total > MOST:
         sys.exit(f"the pictures are larger than {MOST / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs"))
+    folder = Path(next((arg for arg in sys.argv[1:] if arg != "--judged"), "docs"))
+    if "--judged" in sys.argv:
+        judge(folder / "gallery.md")
+    else:
+        main(folder)
