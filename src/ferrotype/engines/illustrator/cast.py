@@ -281,8 +281,8 @@ def aloft(drawing: Drawing, ground: Ground) -> None:
     for k, x in enumerate(places):
         subject = each[order[k]]
         scale = sizes[subject.concept] * u * dice.uniform(0.85, 1.12) * crowd
-        if len(each) == 1 and scene.ground in ("seabed", "space"):
-            scale *= 1.5
+        if len(each) == 1:
+            scale *= 1.5 if scene.ground in ("seabed", "space") else 1.3
         low = ground.horizon * 0.62
         if scene.ground in ("seabed", "space"):
             low = min(ground.horizon, drawing.height) * 0.8

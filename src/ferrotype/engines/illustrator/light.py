@@ -1,8 +1,9 @@
 """The light of a scene: how each colour looks at this time of day and in this weather."""
 
-from msgspec import Struct, structs
+from msgspec import Struct, convert, structs
 
 from ferrotype.engines.illustrator.scene import Scene
+from ferrotype.engines.illustrator.words import table
 
 RGB = tuple[float, float, float]
 
@@ -53,52 +54,7 @@ class Light(Struct, frozen=True, kw_only=True):
         return mix(lit, self.haze, far) if far else lit
 
 
-LIGHTS = {
-    "dawn": Light(
-        ambient=(0.98, 0.90, 0.92),
-        sky=("#7f9fd0", "#c3b6d8", "#f7c9bd", "#ffe3b8"),
-        haze="#f3cfc4",
-        sun="#fff2c9",
-        cloud=("#fff1e4", "#e9b9bd"),
-        lamps=0.55,
-    ),
-    "day": Light(
-        ambient=(1.0, 1.0, 1.0),
-        sky=("#4f9fe0", "#84c2ee", "#bfe2f5", "#e9f5f3"),
-        haze="#c9e3ee",
-        sun="#fff6cf",
-        cloud=("#ffffff", "#d3e4f0"),
-        lamps=0.25,
-    ),
-    "sunset": Light(
-        ambient=(0.96, 0.80, 0.80),
-        sky=("#4b4f93", "#9a66a3", "#ee8b7d", "#ffc978"),
-        haze="#eba28f",
-        sun="#fff0b8",
-        cloud=("#ffc9a0", "#b0719a"),
-        lamps=0.8,
-        shadow=0.34,
-    ),
-    "evening": Light(
-        ambient=(0.66, 0.62, 0.82),
-        sky=("#26305f", "#4a4f8c", "#8a6d9f", "#d99a8d"),
-        haze="#7d72a0",
-        sun="#ffe3ae",
-        cloud=("#8d83b5", "#54548a"),
-        lamps=1.0,
-        shadow=0.36,
-    ),
-    "night": Light(
-        ambient=(0.50, 0.56, 0.82),
-        sky=("#0b1130", "#141d4a", "#232f6a", "#3c4a86"),
-        haze="#2c3a70",
-        sun="#f6f1d5",
-        cloud=("#3b477f", "#222c5c"),
-        lamps=1.0,
-        shadow=0.42,
-    ),
-}
-
+LIGHTS = convert(table("lights"), dict[str, Light])
 OVERCAST = {"rain": 0.62, "snow": 0.5, "cloudy": 0.5, "storm": 0.85, "fog": 0.55}
 
 
