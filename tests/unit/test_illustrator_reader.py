@@ -77,6 +77,8 @@ def test_reads_where_it_is(prompt: str, expected: dict[str, object]) -> None:
         ("sheep on a hillside", [("ewe", 1, None)]),
         ("a fish in the sea", [("fish", 1, None)]),
         ("fish in the sea", [("fish", 4, None)]),
+        ("two glasses of juice", [("juice", 2, None)]),
+        ("两只白天鹅在湖上", [("swan", 2, None)]),
         ("palm trees on a beach", [("palm", 3, None)]),
         ("a bowl of noodles", [("steaming-bowl", 1, None)]),
         ("一盘饺子和一壶茶", [("dumpling", 4, None), ("teapot", 1, None)]),

@@ -256,9 +256,12 @@ def herd(
     placed = []
     street = drawing.scene.ground == "street"
     low, high = dry(drawing, ground, drawing.height - span * 0.24, 9 * ground.u)
+    beside = any(s.concept in {**BUILT, **TREES} for s in drawing.scene.subjects)
+    crowd = min(crowd, 1.0) if beside else crowd
     crowd *= min(1.0, 1.2 * (high - low) / (0.76 * drawing.width)) ** 0.5
     for k, x in enumerate(spread(dice, len(each), low, high)):
         size = ANIMALS[each[k].concept] * ground.u * (0.72 if each[k].small else 1.0) * crowd
+        size *= 0.8 if beside and ANIMALS[each[k].concept] < 20 and each[k].kind == "animal" else 1
         deep = span * (0.62 + 0.14 * (k % 2))
         if street and each[k].kind == "thing":
             deep, size = span * (0.5 + 0.2 * (k % 2)), size * 0.95
@@ -307,7 +310,10 @@ def afloat(drawing: Drawing, ground: Ground) -> None:
         size = AFLOAT.get(subject.concept)
         if size is None or deep <= 0 or drawing.scene.ground == "seabed":
             continue
-        each = zip(spread(dice, subject.count, 0.16 * w, 0.84 * w), single(subject), strict=True)
+        banks = drawing.scene.water != "sea" and subject.count < 5  # with trees on either side
+        low = 0.3 if banks else 0.16
+        places = spread(dice, subject.count, low * w, (1 - low) * w)
+        each = zip(places, single(subject), strict=True)
         for k, (x, one) in enumerate(each):
             line = ground.horizon + deep * (
                 0.44 + 0.14 * (k % 3) / max(1, min(2, subject.count - 1))

@@ -70,6 +70,8 @@ class Reading:
             self.colour, self.tint = None, ""  # the fruit, since no noun came
             self.place(Hit("food", "tangerine", "orange"))
             self.known.append("orange")
+        if hit.kind == "measure":
+            return  # "two glasses of juice": the count is the juice's
         if hit.kind in ("relation", "at", "play", "close"):
             self.relate(hit)
         elif hit.kind in ("stop", "of"):

@@ -118,12 +118,13 @@ def furnish(drawing: Drawing, floor: float, u: float) -> list[Piece]:
     wanted, rest = chosen(scene, plan, sizes, dice)
     wanted = sorted(dict.fromkeys(wanted), key=TALL.__contains__)  # what is low under the window
     names = wanted + rest
+    more = [name for name in rest if name != "floorlamp"] or rest
     edges, found, k = [0.0, 0.0], [], 0
     start = w / 2 + dice.uniform(-5, 5) * u
     if len(wanted) > 1:  # both in sight
         start -= (sizes[wanted[1]][1] / 2 + 1) * u
     while min(edges) < w / 2 + abs(start - w / 2) + 8 * u and k < 60:
-        name = names[k % len(names)] if k < len(names) else rest[k % len(rest)]
+        name = names[k % len(names)] if k < len(names) else more[k % len(more)]
         size, wide = sizes[name]
         side = 0 if k == 0 else 1 if edges[1] <= edges[0] else -1
         reach = edges[max(0, side)]
@@ -269,6 +270,8 @@ def people(drawing: Drawing, pieces: list[Piece], floor: float, u: float) -> Non
             cast.stand(drawing, subject, x, y, high * 0.85, dice)
         else:
             x = w / 2 + off * min(w * 0.84 / len(living), 34 * u)
+            if any(p.name == "fireplace" and abs(p.x - x) < 16 * u for p in pieces):
+                x += 22 * u  # beside the fire, not before it
             y = floor + (h - floor) * (0.66 + 0.12 * (k % 2))
             cast.stand(drawing, subject, x, y, high, dice)
 
