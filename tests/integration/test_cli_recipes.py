@@ -48,7 +48,7 @@ def test_without_recipes_the_illustrator_is_looked_at(run: Run) -> None:
     [
         ('engine = "echo"\nstal = 3', "no key 'stal'. Did you mean stall?", "docs/recipes.md"),
         ('engine = "mine"', "must have a label", "docs/recipes.md"),
-        ('engine = "eco"\nlabel = "upstream"', "there are echo, illustrator", "See engine"),
+        ('engine = "eco"\nlabel = "upstream"', "there are dashscope, ", "See engine"),
         ('engine = "echo"\nlike = "nobody"', "no model 'nobody'", "docs/recipes.md"),
         ('engine = "echo"\nnarrow = { sise = 1 }', "no field sise; did you mean size?", "narrow"),
         ('engine = "echo"\noptions = { concurency = 3 }', "`concurency`. Did you mean conc",

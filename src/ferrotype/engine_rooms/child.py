@@ -49,7 +49,8 @@ class Child:
     async def spawn(cls, argv: Sequence[str], folder: Path) -> Self:
         """Start a host in a process group, a session and a home of its own."""
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, contextlib.ExitStack() as unless_it_runs:
+            unless_it_runs.enter_context(ours)
             fd = theirs.fileno()
             process = await asyncio.create_subprocess_exec(
                 *argv,
@@ -62,6 +63,7 @@ class Child:
                 cwd=folder,
                 start_new_session=True,
             )
+            unless_it_runs.pop_all()
         line = await asyncio.open_unix_connection(sock=ours, limit=frames.MAX_FRAME)
         return cls(process, line, ChildLog(process.pid))
 

@@ -2,6 +2,7 @@
 """Puts a landscape's subjects in their places: feet on their shadow, boats on their waterline."""
 
 import random
+from collections.abc import Sequence
 
 from msgspec import structs
 
@@ -165,43 +166,62 @@ def heap(
         place(drawing, vessel, x, foot, size * 1.06, dye)
 
 
+Placed = tuple[float, float, Subject, float]  # depth below the shore, x, subject, size
+
+
 def ashore(drawing: Drawing, ground: Ground) -> None:
     """Place buildings on the middle ground, trees at the sides, animals in the foreground."""
-    h, w, u, dice = drawing.height, drawing.width, ground.u, drawing.dice("ashore")
-    span = max(0.0, h - ground.shore) or (h - ground.horizon)
-    placed: list[tuple[float, float, Subject, float]] = []
     if drawing.scene.ground == "space":
         return
+    dice = drawing.dice("ashore")
+    span = max(0.0, drawing.height - ground.shore) or (drawing.height - ground.horizon)
+    placed: list[Placed] = []
     side = dice.choice((-1, 1))
     built = any(s.concept in BUILT for s in drawing.scene.subjects)
     view = any(s.concept in AFLOAT for s in drawing.scene.subjects)  # that trees must not hide
     for subject in drawing.scene.subjects:
-        name = subject.concept
-        if name in BUILT:
-            low, high = (
-                (0.08, 0.92) if subject.count > 2 else ((0.52, 0.96) if side > 0 else (0.04, 0.48))
-            )
-            size = BUILT[name] * u * (0.7 if subject.count > 2 else 1.1)
-            placed += [
-                (span * 0.3, x, subject, size)
-                for x in spread(dice, subject.count, low * w, high * w)
-            ]
+        if subject.concept in BUILT:
+            size = BUILT[subject.concept] * ground.u * (0.7 if subject.count > 2 else 1.1)
+            places = _spread(drawing, dice, subject.count, _lots(subject.count, side))
+            placed += [(span * 0.3, x, subject, size) for x in places]
             side = -side
-        elif name in TREES and subject.count <= 8:
-            low, high = (
-                (0.02, 0.98)
-                if subject.count > 2 and not view
-                else ((0.6, 0.97) if side > 0 else (0.03, 0.4))
-            )
-            if view and subject.count == 1:
-                low, high = (0.8, 0.98) if side > 0 else (0.02, 0.2)
+        elif subject.concept in TREES and subject.count <= 8:
             deep = span * (0.24 if subject.count > 2 and built else 0.42)  # behind what is built
-            placed += [
-                (deep, x, subject, TREES[name] * u * dice.uniform(0.9, 1.1))
-                for x in spread(dice, subject.count, low * w, high * w)
-            ]
+            size = TREES[subject.concept] * ground.u
+            places = _spread(drawing, dice, subject.count, _rows(subject.count, side, view))
+            placed += [(deep, x, subject, size * dice.uniform(0.9, 1.1)) for x in places]
     railway(drawing, ground)
     placed += herd(drawing, ground, span)
+    _stand_all(drawing, placed, drawing.height - span, dice)
+
+
+def _spread(
+    drawing: Drawing, dice: random.Random, count: int, between: tuple[float, float]
+) -> Sequence[float]:
+    low, high = between
+    return spread(dice, count, low * drawing.width, high * drawing.width)
+
+
+def _lots(count: int, side: int) -> tuple[float, float]:
+    """Return between which parts of the width so many buildings stand."""
+    if count > 2:
+        return 0.08, 0.92
+    return (0.52, 0.96) if side > 0 else (0.04, 0.48)
+
+
+def _rows(count: int, side: int, view: bool) -> tuple[float, float]:
+    """Return between which parts of the width so many trees stand."""
+    if view and count == 1:
+        return (0.8, 0.98) if side > 0 else (0.02, 0.2)
+    if count > 2 and not view:
+        return 0.02, 0.98
+    return (0.6, 0.97) if side > 0 else (0.03, 0.4)
+
+
+def _stand_all(
+    drawing: Drawing, placed: Sequence[Placed], shore: float, dice: random.Random
+) -> None:
+    """Stand what was placed, the farthest first: in a crown, beside its neighbour, or as it is."""
     spots = {subject.concept: x for _, x, subject, _ in placed}
     crowns = {
         s.concept: (deep - 0.46 * size, x) for deep, x, s, size in placed if s.concept in TREES
@@ -211,12 +231,12 @@ def ashore(drawing: Drawing, ground: Ground) -> None:
         perched = subject.at.startswith(("in ", "on ")) and ANIMALS.get(subject.concept, 99) < 20
         if perched and anchor in crowns and subject.kind == "animal":
             deep, x = crowns[anchor]
-            place(drawing, subject.concept, x, h - span + deep, size * 0.7, dye_of(subject))
+            place(drawing, subject.concept, x, shore + deep, size * 0.7, dye_of(subject))
             continue
         if anchor in spots and anchor != subject.concept and subject.count == 1:
             aside = size * (0.5 if subject.at.startswith(("under", "before")) else 0.9)
-            x = spots[anchor] + (aside if spots[anchor] < w / 2 else -aside)
-        stand(drawing, subject, x, h - span + deep, size, dice)
+            x = spots[anchor] + (aside if spots[anchor] < drawing.width / 2 else -aside)
+        stand(drawing, subject, x, shore + deep, size, dice)
 
 
 def dry(drawing: Drawing, ground: Ground, y: float, reach: float) -> tuple[float, float]:

@@ -138,9 +138,9 @@ def outdoors(reading: Reading, ground: str) -> dict[str, str]:
 
 def read(prompt: str, negative: str = "", style: str = "") -> Scene:
     """Read a prompt, its negative prompt and the request's style field into a scene."""
-    unquoted = QUOTED.sub(" ", prompt)
+    unquoted = QUOTED.sub(" ", prompt).strip(" ,.。，")
     reading = Reading()
-    for hit in hits(unquoted if unquoted.strip(" ,.。，") else prompt):
+    for hit in hits(unquoted or prompt):
         reading.take(hit)
     absent = frozenset(
         reading.absent | {h.concept for h in hits(negative) if h.kind not in ("unknown", "stop")}
@@ -149,17 +149,16 @@ def read(prompt: str, negative: str = "", style: str = "") -> Scene:
     reading.subjects = [s for s in reading.subjects if s.concept not in absent]
     picked, why = reading.picked, reason(reading)
     template = "card" if why else reading.template()
-    ground = ground_of(reading, template)
     trade = picked.get("trade", "")
     zh = any("\u4e00" <= c <= "\u9fff" for c in prompt)
     unknown = reading.unknown + ([style] if style and style not in FIELD_STYLES else [])
     unknown += [] if why else reading.left_out(template)
-    if template not in ("shop", "studio"):
-        unknown += QUOTED.findall(prompt) if unquoted.strip(" ,.。，") else []
+    if template not in ("shop", "studio") and unquoted:
+        unknown += QUOTED.findall(prompt)
     return Scene(
         prompt=prompt,
         template=template,
-        **outdoors(reading, ground),
+        **outdoors(reading, ground_of(reading, template)),
         style=FIELD_STYLES.get(style, "") or picked.get("style", "flat"),
         trade="" if trade == "any" else trade,
         sign=sign_of(prompt, trade, picked.get("trade word", ""), zh),
