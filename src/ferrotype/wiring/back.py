@@ -59,7 +59,11 @@ async def open_back(settings: Settings) -> AsyncIterator[Back]:
             yield Back(
                 worker=Worker(make_stations(settings, catalogue, workshop), tools),
                 janitor=make_janitor(
-                    settings, ledger, store, make_uploads(settings, ledger, store, inputs)
+                    settings,
+                    ledger,
+                    store,
+                    make_uploads(settings, ledger, store, inputs),
+                    knows_all=settings.postgres_url is None,  # else workers have their own recipes
                 ),
             )
 

@@ -86,13 +86,23 @@ def make_uploads(
 
 
 def make_janitor(
-    settings: Settings, upkeep: Upkeep, store: MediaStore, uploads: Uploads
+    settings: Settings,
+    upkeep: Upkeep,
+    store: MediaStore,
+    uploads: Uploads,
+    *,
+    knows_all: bool = True,
 ) -> Janitor:
-    """Return the janitor of one process. Nothing is late that only waits for its latency."""
+    """Return the janitor of one process. Nothing is late that only waits for its latency.
+
+    `knows_all`: the settings hold the recipes of all workers. One that has only its own must not
+    end by them what others run.
+    """
     waits = settings.latency
     deadlines = {recipe.model: recipe.deadline + waits for recipe in settings.all_recipes}
     options = Options(
         unserved_after=settings.unserved_after,
+        knows_deadlines=knows_all,
         deadline=deadlines.pop("*", Options().deadline + waits),
         deadlines=deadlines,
         retention=settings.retention,
