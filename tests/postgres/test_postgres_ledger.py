@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from bench.postgres import Server
 from places import SilentBell, opened
+from proxy import between
 
 from ferrotype.bells.postgres import PostgresBell
 from ferrotype.conformance import BellSuite, FullLedger, LedgerSuite, Wanted
@@ -53,3 +54,21 @@ class TestPostgresBell(Databases, BellSuite):
     async def open_bell(self, folder: Path) -> AsyncIterator[Bell]:
         async with PostgresBell.open(await self.url(folder)) as bell:
             yield bell
+
+
+async def test_what_was_rung_while_a_line_was_broken_is_made_good(server: Server) -> None:
+    url = await asyncio.to_thread(server.database)
+    async with (
+        between(url) as (proxy, through),
+        PostgresBell.open(through) as one,
+        PostgresBell.open(url) as other,
+        other.listen({"work:some-model"}) as ear,
+    ):
+        await ear.wait(0.5)  # what came with the other's arrival
+        proxy.drop()
+        one.ring({"work:some-model"})
+        assert not await ear.wait(0.3)
+        proxy.cut_all()
+        await asyncio.sleep(0.1)
+        proxy.heal()
+        assert await ear.wait(4)

@@ -76,7 +76,8 @@ class PostgresBell:
 
     def _take(self, topics: Collection[str]) -> None:
         self._ears.wake(topics)
-        self._pending.update(topics)
+        if EVERYTHING not in self._pending:
+            self._pending.update(topics)
         self._some.set()
 
     async def _glance(self) -> None:
@@ -92,6 +93,7 @@ class PostgresBell:
                 await self._hear_and_tell()
             except _BROKEN as error:
                 log.warning("bell broke", action="listen", error=repr(error))
+            self._pending = {EVERYTHING}  # what others may have missed of us
             self._ears.wake((EVERYTHING,))
             await asyncio.sleep(GLANCE)
 

@@ -12,6 +12,7 @@ from ferrotype.ledgers.postgres.database import Connection
 from ferrotype.ledgers.postgres.due import admit_due
 from ferrotype.ledgers.postgres.moves import Step
 from ferrotype.ledgers.postgres.operate import KEYS, MADE
+from ferrotype.ledgers.postgres.rows import NOW
 from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ledgers.postgres.work import DISMISS, lose_all
 from ferrotype.ports.ledger import MARK, Swept
@@ -33,24 +34,25 @@ UNSERVED = f"""WITH RECURSIVE ready(model) AS (
         (SELECT model FROM task WHERE {_READY} ORDER BY model LIMIT 1)
         UNION ALL
         SELECT (SELECT model FROM task WHERE {_READY} AND model > ready.model
-            ORDER BY model LIMIT 1) FROM ready WHERE ready.model IS NOT NULL)
-    SELECT t.id, t.model FROM ready CROSS JOIN LATERAL (SELECT id, model FROM task
-        WHERE task.model = ready.model AND {_READY} AND submit_at <= ledger_now() - $1::interval
-        LIMIT {CHUNK}) AS t
-    WHERE NOT EXISTS (SELECT 1 FROM worker w WHERE ready.model = ANY(w.models))
-        AND NOT EXISTS (SELECT 1 FROM paused p WHERE p.model = ready.model)
-        AND NOT EXISTS (SELECT 1 FROM served s WHERE s.model = ready.model
-            AND s.until_at > ledger_now() - $1::interval)"""
+            ORDER BY model LIMIT 1) FROM ready WHERE ready.model IS NOT NULL),
+    idle AS MATERIALIZED (SELECT model FROM ready
+        WHERE NOT EXISTS (SELECT 1 FROM worker w WHERE ready.model = ANY(w.models))
+            AND NOT EXISTS (SELECT 1 FROM paused p WHERE p.model = ready.model)
+            AND NOT EXISTS (SELECT 1 FROM served s WHERE s.model = ready.model
+                AND s.until_at > {NOW} - $1::interval))
+    SELECT t.id, t.model FROM idle CROSS JOIN LATERAL (SELECT id, model FROM task
+        WHERE task.model = idle.model AND {_READY} AND submit_at <= {NOW} - $1::interval
+        ORDER BY priority DESC, turn, n LIMIT {CHUNK}) AS t"""
 LEFT = f"""SELECT id, status FROM task WHERE attended_until IS NOT NULL AND stop_at IS NULL
-    AND status IN ('PENDING', 'RUNNING') AND attended_until <= ledger_now() LIMIT {CHUNK}"""
+    AND status IN ('PENDING', 'RUNNING') AND attended_until <= {NOW} LIMIT {CHUNK}"""
 OVERDUE = f"""SELECT t.id, t.attempt, t.worker FROM task t
     LEFT JOIN unnest($1::text[], $2::float8[]) AS d(model, longest) USING (model)
     WHERE t.status = 'RUNNING' AND t.claim_at
-        + coalesce(d.longest, $3::float8) * interval '1 s' <= ledger_now() LIMIT {CHUNK}"""
-EXPIRED = """UPDATE task SET swept = ledger_now() WHERE n IN (SELECT n FROM task
-        WHERE expires_at IS NOT NULL AND expires_at <= ledger_now()
-            AND (swept IS NULL OR swept <= ledger_now() - $2::interval)
-        ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+        + coalesce(d.longest, $3::float8) * interval '1 s' <= {NOW} LIMIT {CHUNK}"""
+EXPIRED = f"""UPDATE task SET swept = ledger_now() WHERE n = ANY(array(SELECT n FROM task
+        WHERE expires_at IS NOT NULL AND expires_at <= {NOW}
+            AND (swept IS NULL OR swept <= {NOW} - $2::interval)
+        ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))
     RETURNING id, submit_at"""
 _FORGETTABLE = f"""t.id = ANY($1) AND t.swept IS NOT NULL
     AND {guard_of(RULES[Move.EXPIRE], row="t.")}"""
