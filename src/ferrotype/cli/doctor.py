@@ -123,10 +123,10 @@ def check_ledger(chosen: Settings) -> Iterator[Finding]:
 
 async def _look_into(chosen: Settings) -> list[Finding]:
     async with open_ledger(chosen) as ledger:
-        counts, workers = await ledger.counts(), await ledger.workers()
+        backlog, workers = await ledger.backlog(), await ledger.workers()
         stuck, paused = await ledger.stuck(5), await ledger.paused()
-    waiting = sum(n for (_, status), n in counts.items() if status == "PENDING")
-    findings = [Finding("ok", f"the ledger answers: {sum(counts.values())} tasks")]
+    waiting, running = sum(m.ready + m.held for m in backlog), sum(m.running for m in backlog)
+    findings = [Finding("ok", f"the ledger answers: {waiting} tasks wait, {running} run")]
     for worker in workers:
         said = f"worker {worker.pid} on {worker.host} serves {len(worker.models)} models"
         if worker.age > WORKER_LATE:

@@ -43,7 +43,8 @@ async def open_back(settings: Settings) -> AsyncIterator[Back]:
     catalogue, (store, inputs) = load_catalogue(settings), make_stores(settings)
     seal = make_seal(settings)
     with Workshop(settings.data_dir / "work") as workshop:
-        async with open_both(settings, ends=False) as (bell, ledger):
+        migrate = bool(settings.postgres_url)
+        async with open_both(settings, migrate=migrate, ends=False) as (bell, ledger):
             tools = Toolbox(
                 work=ledger,
                 bell=bell,

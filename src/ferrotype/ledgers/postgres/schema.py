@@ -11,6 +11,7 @@ from ferrotype.ledgers.postgres.database import Connection
 
 OLDEST_SERVER = 13
 LOCK = 0x0FE220  # of the advisory lock under which one process migrates
+LONGEST = 86_400.0  # seconds that one migration may take: a large table's index takes minutes
 WAIT = "3s"  # for a table's lock: behind a migration that waits longer, everybody waits
 _META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 _PUT = "INSERT INTO meta VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -42,11 +43,19 @@ async def prepare(conn: Connection, *, migrate: bool) -> None:
     """
     if conn.get_server_version().major < OLDEST_SERVER:
         raise Broken(f"The database's server is too old: PostgreSQL {OLDEST_SERVER} or newer.")
+    encoding = conn.get_settings().server_encoding
+    if encoding != "UTF8":
+        raise Broken(
+            f"The database cannot hold every prompt: it has encoding {encoding}, not UTF8."
+        )
     steps = migrations()
     wanted = steps[-1][0]
     have, oldest = await _version(conn)
     if have < wanted and not migrate:
-        raise Broken(f"The database has schema {have}, not {wanted}: start an api or a worker.")
+        raise Broken(
+            f"The database has schema {have}, not {wanted}: an api or a worker of this version"
+            " brings it there."
+        )
     for number, serves, script in steps:
         if number > have:
             await _apply(conn, number, serves, script)
@@ -78,6 +87,6 @@ async def _apply(conn: Connection, number: int, oldest: int, script: str) -> Non
         have, _ = await _version(conn)
         if have >= number:
             return
-        await conn.execute(script)
+        await conn.execute(script, timeout=LONGEST)
         await conn.execute(_PUT, "schema", str(number))
         await conn.execute(_PUT, "oldest", str(oldest))
