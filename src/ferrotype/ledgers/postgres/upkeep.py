@@ -14,7 +14,7 @@ from ferrotype.ledgers.postgres.moves import Step
 from ferrotype.ledgers.postgres.operate import KEYS, MADE
 from ferrotype.ledgers.postgres.rows import NOW
 from ferrotype.ledgers.postgres.store import Store
-from ferrotype.ledgers.postgres.work import DISMISS, lose_all
+from ferrotype.ledgers.postgres.work import DISMISS, ORPHAN, lose_all
 from ferrotype.ports.ledger import MARK, Swept
 from ferrotype.task import RULES, Move, Status, Who
 
@@ -27,9 +27,10 @@ _GRACE = 60.0  # seconds after its deadline that a task's worker has for timing 
 _JUMP = 5.0  # seconds that the server's clock may gain on our steady one between two rounds
 _READY = "status = 'PENDING' AND turn IS NOT NULL"
 _DEAD = DISMISS.format(which="seen_at < ledger_now() - $1::interval OR id = ANY($2)")
-_ANY_DEAD = """SELECT clock_timestamp() AS now,
+_ANY_DEAD = f"""SELECT clock_timestamp() AS now,
     EXISTS (SELECT 1 FROM worker WHERE seen_at < ledger_now() - $1::interval) AS late,
-    array(SELECT (id, life) FROM worker WHERE starts_with(life, $2)) AS near"""
+    array(SELECT (id, life) FROM worker WHERE starts_with(life, $2)) AS near,
+    EXISTS (SELECT 1 FROM task t WHERE {ORPHAN}) AS orphans"""
 UNSERVED = f"""WITH RECURSIVE ready(model) AS (
         (SELECT model FROM task WHERE {_READY} ORDER BY model LIMIT 1)
         UNION ALL
@@ -94,7 +95,8 @@ class PostgresUpkeep:
         if late or over:
             since = lease if late else _NEVER
             gone = [row[0] for row in await self._store.database.fetch(_DEAD, since, over)]
-        await lose_all(self._store)
+        if gone or row["orphans"]:
+            await lose_all(self._store)
         return gone
 
     async def admit_due(self) -> int:

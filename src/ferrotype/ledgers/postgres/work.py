@@ -98,6 +98,8 @@ ANNOUNCE = """WITH w AS (SELECT id, models FROM worker WHERE id = $1 FOR UPDATE)
         WHERE m.model <> ALL($2::text[]) GROUP BY 1 ORDER BY 1
         ON CONFLICT (model) DO UPDATE SET until_at = greatest(served.until_at, excluded.until_at))
     UPDATE worker SET models = $2 FROM w WHERE worker.id = w.id RETURNING worker.id"""
+ORPHAN = """t.status = 'RUNNING'
+    AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = t.worker)"""
 DISMISS = """WITH w AS (DELETE FROM worker WHERE {which} RETURNING id, models, seen_at),
     s AS (INSERT INTO served (model, until_at)
         SELECT m.model, max(w.seen_at) FROM w, unnest(w.models) AS m(model) GROUP BY 1 ORDER BY 1
@@ -313,9 +315,7 @@ def _claim_of(row: Any, worker: str) -> Claim:
 
 async def lose_all(store: Store) -> None:
     """Make every task PENDING again (or CANCELED) whose worker is not enrolled (any more)."""
-    orphans = """SELECT t.id FROM task t WHERE t.status = 'RUNNING'
-        AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = t.worker) LIMIT 200"""
-    while rows := await store.database.fetch(orphans):
+    while rows := await store.database.fetch(f"SELECT t.id FROM task t WHERE {ORPHAN} LIMIT 200"):
         steps = [Step(row[0], why="its worker ended") for row in rows]
         if not await store.move_all(Move.LOSE, steps, Who.JANITOR):
             return
