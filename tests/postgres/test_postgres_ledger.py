@@ -53,6 +53,7 @@ class TestPostgresBell(Databases, BellSuite):
     @asynccontextmanager
     async def open_bell(self, folder: Path) -> AsyncIterator[Bell]:
         async with PostgresBell.open(await self.url(folder)) as bell:
+            await bell.joined()
             yield bell
 
 
@@ -64,6 +65,7 @@ async def test_what_was_rung_while_a_line_was_broken_is_made_good(server: Server
         PostgresBell.open(url) as other,
         other.listen({"work:some-model"}) as ear,
     ):
+        await asyncio.gather(one.joined(), other.joined())
         await ear.wait(0.5)  # what came with the other's arrival
         proxy.drop()
         one.ring({"work:some-model"})
@@ -72,3 +74,15 @@ async def test_what_was_rung_while_a_line_was_broken_is_made_good(server: Server
         await asyncio.sleep(0.1)
         proxy.heal()
         assert await ear.wait(4)
+
+
+async def test_who_leaves_tells_what_was_rung_last(server: Server) -> None:
+    url = await asyncio.to_thread(server.database)
+    async with PostgresBell.open(url) as other, other.listen({"work:some-model"}) as ear:
+        await other.joined()
+        await ear.wait(0.5)
+        async with PostgresBell.open(url) as one:
+            await one.joined()
+            one.ring({"work:some-model"})
+            await asyncio.sleep(0)
+        assert await ear.wait(1)

@@ -1,4 +1,4 @@
-"""A new version, with a new schema, takes the place of the old one while callers create and poll."""
+"""A new version with a new schema takes the old one's place while callers create and poll."""
 
 import asyncio
 import shutil

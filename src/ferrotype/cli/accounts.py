@@ -70,9 +70,11 @@ def set_(
     """Set what an account may have open, and its share."""
     if default and max_pending is not None:
         wrong("Say --max-pending or --default, not both.")
+    if not default and max_pending is None and weight is None:
+        wrong("Say what to set: --max-pending, --default or --weight.")
     chosen = settings(config, data_dir=data_dir)
 
-    async def work() -> None:
+    async def work() -> str:
         async with open_ledger(chosen) as ledger:
             known = {one.name: one for one in await ledger.account_list()}
             if name not in known:
@@ -80,9 +82,12 @@ def set_(
             one = known[name]
             most = one.max_pending if max_pending is None else max_pending
             share = one.weight if weight is None else weight
-            await ledger.set_quota(one.id, None if default else most, share)
+            most = None if default else most
+            await ledger.set_quota(one.id, most, share)
+        open_tasks = chosen.max_pending if most is None else most
+        return f"{name} may have {open_tasks} open tasks; its share is {share:g}."
 
-    asyncio.run(work())
+    typer.echo(asyncio.run(work()))
 
 
 @caps.command("list")
@@ -125,9 +130,15 @@ def remove_cap(
 
 
 def _cap(chosen: Settings, account: str | None, model: str | None, n: int | None) -> None:
+    whose = f"{account or 'Any account'}, {model or 'any model'}"
+
     async def work() -> None:
         async with open_ledger(chosen) as ledger:
-            await ledger.set_cap(await _id(ledger, account), model, n)
+            id = await _id(ledger, account)
+            known = {(cap.account, cap.model) for cap in await ledger.cap_list()}
+            if n is None and (id, model) not in known:
+                wrong(f"{whose}: there is no such cap: see `ferrotype caps list`.")
+            await ledger.set_cap(id, model, n)
 
     if model is not None:
         from ferrotype.wiring.shared import load_catalogue  # other commands can do without it
@@ -135,6 +146,7 @@ def _cap(chosen: Settings, account: str | None, model: str | None, n: int | None
         if model not in load_catalogue(chosen).models:
             wrong(f"There is no model {model!r}: see `ferrotype models`.")
     asyncio.run(work())
+    typer.echo(f"{whose}: {'no cap' if n is None else f'{n} at once'}.")
 
 
 async def _id(ledger: FullLedger, name: str | None) -> str | None:

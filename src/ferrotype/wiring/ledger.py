@@ -88,6 +88,7 @@ async def _open_postgres(
             pooled=pooled,
         ) as ledger,
     ):
+        await bell.joined()  # after the ledger, whose errors say more
         yield bell, ledger
 
 

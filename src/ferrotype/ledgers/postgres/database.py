@@ -168,6 +168,8 @@ async def _connect(url: str, size: int, patience: float, pooled: bool) -> Connec
         except _PASSING as error:
             if monotonic() + pause >= end:
                 raise Unavailable(f"The database does not answer: {_told(error)}.") from error
+        except asyncpg.PostgresError as error:  # a parameter that there is not, and the like
+            raise Broken(f"DATABASE_URL: {_told(error)}.") from error
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
 

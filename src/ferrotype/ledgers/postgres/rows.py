@@ -69,5 +69,15 @@ def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 
 
 def storable(*texts: str | None) -> bool:
-    """Tell whether the database can hold these texts at all: it knows no NUL character."""
-    return not any(text and "\0" in text for text in texts)
+    """Tell whether the database can hold these texts: it knows no NUL, and nothing but UTF-8."""
+    return not any(text and ("\0" in text or not _is_utf8(text)) for text in texts)
+
+
+def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -6,7 +6,7 @@ from importlib import resources
 
 import asyncpg
 
-from ferrotype.errors import Broken
+from ferrotype.errors import Broken, Missing
 from ferrotype.ledgers.postgres.database import Connection
 
 OLDEST_SERVER = 13
@@ -38,8 +38,8 @@ async def prepare(conn: Connection, *, migrate: bool) -> None:
     """Make sure that the database serves our schema, or refuse in one sentence (`Broken`).
 
     What is missing is made by whoever comes first, one transaction a migration; a newer schema is
-    fine as long as it says that it serves ours. Raises `LockNotAvailableError` when a table
-    stays busy: try again.
+    fine as long as it says that it serves ours. Raises `Missing` for none that may be made, and
+    `LockNotAvailableError` when a table stays busy: try again.
     """
     if conn.get_server_version().major < OLDEST_SERVER:
         raise Broken(f"The database's server is too old: PostgreSQL {OLDEST_SERVER} or newer.")
@@ -51,6 +51,8 @@ async def prepare(conn: Connection, *, migrate: bool) -> None:
     steps = migrations()
     wanted = steps[-1][0]
     have, oldest = await _version(conn)
+    if not have and not migrate:
+        raise Missing("There is no ledger in the database: an api, a worker or a key makes it.")
     if have < wanted and not migrate:
         raise Broken(
             f"The database has schema {have}, not {wanted}: an api or a worker of this version"
