@@ -240,7 +240,7 @@ class Settings:
     fetch_allow_hosts: Annotated[
         tuple[str, ...],
         About(
-            "Hosts that inputs may be fetched from although they are private. A service that "
+            "Hosts that inputs may be fetched from although they are private. A `serve` that "
             "only its own machine can call fetches from loopback too.",
             names,
         ),

@@ -38,8 +38,11 @@ class Back:
 
 
 @asynccontextmanager
-async def open_back(settings: Settings) -> AsyncIterator[Back]:
-    """Open what a worker process needs: all recipes, each in rooms of its own."""
+async def open_back(settings: Settings, *, alone: bool = False) -> AsyncIterator[Back]:
+    """Open what a worker process needs: all recipes, each in rooms of its own.
+
+    `alone`: the API has settings of its own, on another machine maybe.
+    """
     catalogue, (store, inputs) = load_catalogue(settings), make_stores(settings)
     seal = make_seal(settings)
     with Workshop(settings.data_dir / "work") as workshop:
@@ -49,7 +52,7 @@ async def open_back(settings: Settings) -> AsyncIterator[Back]:
                 work=ledger,
                 bell=bell,
                 catalogue=catalogue,
-                fetcher=make_fetcher(settings),
+                fetcher=make_fetcher(settings, alone=alone),
                 store=store,
                 inputs=inputs,
                 clock=SystemClock(),
@@ -141,6 +144,6 @@ def _lead(settings: Settings, crew: Crew) -> Recipe:
     )
 
 
-def make_fetcher(settings: Settings) -> GuardedFetcher:
+def make_fetcher(settings: Settings, *, alone: bool = False) -> GuardedFetcher:
     """Return the way in for callers' files."""
-    return GuardedFetcher(Downloader(make_guard(settings)), MediaProcess())
+    return GuardedFetcher(Downloader(make_guard(settings, alone=alone)), MediaProcess())
