@@ -157,7 +157,8 @@ async def _look_into(chosen: Settings) -> list[Finding]:
     waiting, running = sum(m.ready + m.held for m in backlog), sum(m.running for m in backlog)
     findings = [Finding("ok", f"the ledger answers: {waiting} tasks wait, {running} run")]
     for worker in workers:
-        said = f"worker {worker.pid} on {worker.host} serves {len(worker.models)} models"
+        where = f" ({', '.join(worker.devices)})" if worker.devices else ""
+        said = f"worker {worker.pid} on {worker.host}{where} serves {len(worker.models)} models"
         if worker.age > WORKER_LATE:
             fix = "It is stuck or stopped; another worker takes its tasks over."
             findings.append(Finding("broken", f"{said}, unseen for {worker.age:.0f} s", fix))

@@ -93,6 +93,7 @@ def make_stations(settings: Settings, catalogue: Catalogue, workshop: Workshop) 
                 Station(
                     room=room,
                     models=frozenset().union(*models),
+                    device=crew.device,
                     deadline=lead.deadline,
                     deadlines={recipe.model: recipe.deadline for recipe in crew.recipes},
                     batches={

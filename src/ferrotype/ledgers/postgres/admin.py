@@ -22,7 +22,7 @@ _RETIRE_SECRETS = """UPDATE secret SET until_at = greatest(ledger_now() + $1::in
 _ONE_SECRET = "SELECT pg_advisory_xact_lock(7314)"  # two processes must not both make the first
 STUCK = f"""SELECT id FROM task WHERE status IN ('PENDING', 'RUNNING')
     AND attempt >= {LONELY_AFTER} ORDER BY n"""
-_WORKERS = """SELECT id, host, pid, version, models,
+_WORKERS = """SELECT id, host, pid, version, models, devices,
     extract(epoch FROM ledger_now() - seen_at)::float8 AS age FROM worker ORDER BY id"""
 
 
@@ -139,7 +139,10 @@ class PostgresAdmin:
     async def workers(self) -> Sequence[WorkerSeen]:
         """Return the workers that are enrolled now."""
         rows = await self._store.database.fetch(_WORKERS)
-        return [WorkerSeen(**{**row, "models": tuple(row["models"])}) for row in rows]
+        return [
+            WorkerSeen(**{**row, "models": tuple(row["models"]), "devices": tuple(row["devices"])})
+            for row in rows
+        ]
 
     async def counts(self) -> dict[tuple[str, str], int]:
         """Return how many tasks there are by (model, status), expired ones left out."""

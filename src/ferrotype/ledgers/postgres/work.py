@@ -120,13 +120,14 @@ class PostgresWork:
 
     async def enrol(self, card: WorkerCard) -> None:
         """Make this incarnation known; from now on it lives by `renew`."""
-        row = (card.id, card.host, card.pid, card.version, list(card.models), lives.of(card.pid))
+        names = (list(card.models), list(card.devices))
+        row = (card.id, card.host, card.pid, card.version, *names, lives.of(card.pid))
 
         async def work(conn: Connection, tries: int) -> None:
             try:
                 await conn.execute(
-                    "INSERT INTO worker (id, host, pid, version, models, life, seen_at)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, ledger_now())",
+                    "INSERT INTO worker (id, host, pid, version, models, devices, life, seen_at)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, ledger_now())",
                     *row,
                 )
             except asyncpg.UniqueViolationError:

@@ -67,6 +67,7 @@ CREATE TABLE worker (
     pid INTEGER NOT NULL,
     version TEXT NOT NULL,
     models TEXT[] NOT NULL,
+    devices TEXT[] NOT NULL,
     life TEXT NOT NULL,     -- by which other processes of its machine see that it ended, or ''
     seen_at TIMESTAMPTZ NOT NULL
 ) WITH (fillfactor = 50);
