@@ -10,6 +10,7 @@ import httpx
 import obstore
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 from swift import SECRET, USER, Swift
 
 from ferrotype.cli.doctor import check_bucket
@@ -90,12 +91,15 @@ async def test_a_bucket_that_refuses_us_is_told(
     for name, value in wrong.items():
         monkeypatch.setenv(name, value)
     refused = ObjectFiles(open_bucket(f"s3://{bucket}"))
-    with pytest.raises(UploadFailed):
-        await refused.put(key, tmp_path / "file", PNG)
-    with pytest.raises(Unavailable):
-        await refused.find(key)
-    with pytest.raises(Unavailable):
-        await refused.days()
+    with capture_logs() as said:
+        with pytest.raises(UploadFailed):
+            await refused.put(key, tmp_path / "file", PNG)
+        with pytest.raises(Unavailable):
+            await refused.find(key)
+        with pytest.raises(Unavailable):
+            await refused.days()
+    assert [line["event"] for line in said] == ["the bucket refuses"] * 3
+    assert not any(SECRET in line["error"] for line in said)
     found = await media.find(key)
     assert found is not None
     assert found.bytes == 9

@@ -72,9 +72,13 @@ def make_stores(settings: Settings) -> tuple[MediaStore, InputStore]:
 
     try:
         bucket = open_bucket(settings.bucket_url)
+        outside = settings.media_endpoint and open_bucket(
+            settings.bucket_url, settings.media_endpoint
+        )
     except ValueError as error:
         raise SettingsError(f"MEDIA_URL: {error}.") from None
-    return ObjectFiles(bucket, direct=settings.media_links == "direct"), ObjectInputs(bucket)
+    direct = settings.media_links == "direct"
+    return ObjectFiles(bucket, direct=direct, outside=outside or None), ObjectInputs(bucket)
 
 
 def make_uploads(
