@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.output import table, wrong
@@ -72,22 +73,30 @@ def set_(
         wrong("Say --max-pending or --default, not both.")
     if not default and max_pending is None and weight is None:
         wrong("Say what to set: --max-pending, --default or --weight.")
-    chosen = settings(config, data_dir=data_dir)
+    quota = Quota(most=max_pending, default=default, share=weight)
+    typer.echo(asyncio.run(_set(settings(config, data_dir=data_dir), name, quota)))
 
-    async def work() -> str:
-        async with open_ledger(chosen) as ledger:
-            known = {one.name: one for one in await ledger.account_list()}
-            if name not in known:
-                wrong(f"There is no account {name!r}: see `ferrotype accounts list`.")
-            one = known[name]
-            most = one.max_pending if max_pending is None else max_pending
-            share = one.weight if weight is None else weight
-            most = None if default else most
-            await ledger.set_quota(one.id, most, share)
-        open_tasks = chosen.max_pending if most is None else most
-        return f"{name} may have {open_tasks} open tasks; its share is {share:g}."
 
-    typer.echo(asyncio.run(work()))
+class Quota(Struct, frozen=True):
+    """What is to be set of an account; None is left as it is."""
+
+    most: int | None
+    default: bool
+    share: float | None
+
+
+async def _set(chosen: Settings, name: str, quota: Quota) -> str:
+    async with open_ledger(chosen) as ledger:
+        known = {one.name: one for one in await ledger.account_list()}
+        if name not in known:
+            wrong(f"There is no account {name!r}: see `ferrotype accounts list`.")
+        one = known[name]
+        most = one.max_pending if quota.most is None else quota.most
+        most = None if quota.default else most
+        share = one.weight if quota.share is None else quota.share
+        await ledger.set_quota(one.id, most, share)
+    limit = chosen.max_pending if most is None else most
+    return f"{name} may have {limit} open tasks; its share is {share:g}."
 
 
 @caps.command("list")
