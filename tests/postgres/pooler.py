@@ -16,7 +16,7 @@ from bench.servers import free_port
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 SETTINGS = """[databases]
-* = host=127.0.0.1 port={there}
+* = host=127.0.0.1 port={there} user={user}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {here}
@@ -35,10 +35,9 @@ def pooled(url: str) -> Iterator[str]:
     parts, here = urlsplit(url), free_port()
     folder = Path(mkdtemp(prefix="ferrotype-pooler-"))
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # it refuses to run as root
-    settings = SETTINGS.format(there=parts.port, here=here)
     if user:
         os.chown(folder, user.pw_uid, user.pw_gid)
-        settings = settings.replace("host=127", f"user={parts.username} host=127")
+    settings = SETTINGS.format(there=parts.port, user=parts.username, here=here)
     (folder / "settings.ini").write_text(settings)
     pooler = subprocess.Popen(
         [PROGRAM, "-q", str(folder / "settings.ini")],
