@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 from bench.postgres import Server
 from places import SilentBell, opened
@@ -86,3 +87,25 @@ async def test_who_leaves_tells_what_was_rung_last(server: Server) -> None:
             one.ring({"work:some-model"})
             await asyncio.sleep(0)
         assert await ear.wait(1)
+
+
+@pytest.mark.parametrize("error", [asyncpg.InternalClientError("state 12"), OSError(), KeyError()])
+async def test_a_bell_outlives_whatever_breaks_its_line(
+    server: Server, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    url = await asyncio.to_thread(server.database)
+    async with (
+        PostgresBell.open(url) as one,
+        PostgresBell.open(url) as other,
+        other.listen({"work:some-model"}) as ear,
+    ):
+        await asyncio.gather(one.joined(), other.joined())
+        await ear.wait(0.5)
+
+        async def broken(conn: asyncpg.Connection) -> None:
+            monkeypatch.undo()
+            raise error
+
+        monkeypatch.setattr(one, "_tell", broken)
+        one.ring({"work:some-model"})
+        assert await ear.wait(4)

@@ -25,7 +25,6 @@ PATIENCE = 5.0  # seconds that the server may take for an answer
 _LONGEST = 7_900  # bytes of a payload; the server's limit is 8,000
 _MOST = 20  # payloads in one go; more is "*"
 _NOTIFY = "SELECT pg_notify(channel, said) FROM unnest($1::text[], $2::text[]) AS t(channel, said)"
-_BROKEN = (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
 log = structlog.get_logger(__name__)
 
 
@@ -107,7 +106,7 @@ class PostgresBell:
             self._joined.clear()
             try:
                 await self._hear_and_tell()
-            except _BROKEN as error:
+            except Exception as error:  # the client library too breaks in ways of its own
                 if self._joined.is_set() or not broken:  # told once an outage
                     log.warning("bell broke", action="listen", error=repr(error))
                 broken = True
