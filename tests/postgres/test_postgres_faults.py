@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from structlog.testing import capture_logs
 from ferrotype.conformance.ledger_base import DONE, MODEL, card, must_claim, new_task
 from ferrotype.errors import Broken, Conflict, Unavailable
 from ferrotype.ledgers.postgres import Limits, database, lives, moves
+from ferrotype.ledgers.postgres.batches import Batches
 from ferrotype.ports.ledger import Ending, ListQuery
 from ferrotype.task import Move, Status, Who
 
@@ -216,6 +217,18 @@ async def test_a_database_that_is_away_is_told_and_comes_back(url: str) -> None:
         proxy.heal()
         proxy.cut_all()
         assert (await ledger.add(new_task(account))).fresh
+
+
+async def test_nobody_waits_forever_for_a_batch_that_was_cut_short() -> None:
+    async def cut(calls: Sequence[int]) -> Sequence[int | Exception]:
+        if 0 in calls:
+            raise asyncio.CancelledError
+        return calls
+
+    batches = Batches(cut, 10)
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(batches.do(0), 1)
+    assert await asyncio.wait_for(batches.do(1), 1) == 1
 
 
 async def test_one_bad_task_spoils_no_other(url: str) -> None:
