@@ -43,8 +43,8 @@ def main() -> None:
     section = Section(
         "large",
         [
-            _row("poll, ms", polls, small, large, 1.5),
-            _row("claim and settle, one worker, ms", turns, small, large, 2.0),
+            _row("poll", polls, small, large, 1.5),
+            _row("claim and settle, one worker", turns, small, large, 2.0),
         ],
     )
     console.print(section.markdown())

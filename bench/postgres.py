@@ -96,10 +96,10 @@ class Server:
         self.stop(how)
         self.start()
 
-    def database(self) -> str:
+    def database(self, how: str = "") -> str:
         """Make a database, and return where it is."""
         name = f"t{uuid4().hex}"
-        asyncio.run(self._execute(f'CREATE DATABASE "{name}"'))
+        asyncio.run(self._execute(f'CREATE DATABASE "{name}" {how}'))
         return self.url(name)
 
     def remove(self) -> None:

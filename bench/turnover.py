@@ -29,6 +29,7 @@ async def turn_over(url: str, name: str, seconds: float, models: Sequence[str]) 
         PostgresBell.open(url, ends=False) as bell,
         PostgresLedger.open(url, bell=bell, limits=limits, size=2) as ledger,
     ):
+        await bell.joined()
         await ledger.enrol(WorkerCard(id=name, host=name, pid=0, version="0", models=tuple(models)))
         sys.stdout.write("ready\n")
         sys.stdout.flush()

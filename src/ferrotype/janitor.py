@@ -1,7 +1,7 @@
 """Keeps a deployment tidy: the dead, the due, the unserved, the overdue, the expired.
 
-Every api and worker process runs one; the one that leads the ledger does the work, and all of
-them look for dead workers.
+Every api and worker process runs one; the one that leads the ledger does the work. All of them
+look for dead workers, and those that know every recipe for attempts that take too long.
 """
 
 import asyncio
@@ -32,11 +32,13 @@ class Options(Struct, frozen=True, kw_only=True):
     """Times in seconds.
 
     `unserved_after`: how long a task waits for a worker of its model. `deadlines` by model, and
-    `deadline` for all others: how long an attempt may take. `retention`: how long a task and its
+    `deadline` for all others: how long an attempt may take, where this process knows the recipes
+    of all workers (`knows_deadlines`). `retention`: how long a task and its
     files live after its end.
     """
 
     unserved_after: float = 3600.0
+    knows_deadlines: bool = True
     deadlines: Mapping[str, float] = {}
     deadline: float = 300.0
     retention: float = 86_400.0
@@ -91,15 +93,21 @@ class Janitor:
             await self._do(self._chores_of_leader())
 
     def _chores_of_all(self) -> Sequence[Chore]:
-        return (Chore("reap", TURN, self._reap),)
+        upkeep, options = self._upkeep, self._options
+        reap = Chore("reap", TURN, self._reap)
+        if not options.knows_deadlines:
+            return (reap,)
+        overdue = Chore(
+            "overdue", 5, lambda: upkeep.end_overdue(options.deadlines, options.deadline)
+        )
+        return (reap, overdue)
 
     def _chores_of_leader(self) -> Sequence[Chore]:
-        upkeep, options = self._upkeep, self._options
+        upkeep = self._upkeep
         return (
             Chore("admit_due", 1, upkeep.admit_due),
             Chore("abandon", 1, upkeep.abandon),
             Chore("unserved", 5, self._end_unserved),
-            Chore("overdue", 5, lambda: upkeep.end_overdue(options.deadlines, options.deadline)),
             Chore("expire", 1, self._expire),
             Chore("checkpoint", 5, upkeep.checkpoint),
             Chore("uploads", 300, self._uploads.sweep),

@@ -86,6 +86,20 @@ def test_an_unknown_task_is_told(run: Run, what: str) -> None:
     assert (done.code, done.err) == (2, "ferrotype: There is no task no-such-task.\n")
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("tasks", "delete", "\udcff"),
+        ("tasks", "list", "--model", "\udcff"),
+        ("tasks", "fail", "some-task", "--why", "\udcff"),
+        ("pause", MODEL, "--why", "\udcff"),
+    ],
+)
+def test_what_no_ledger_can_hold_is_told(run: Run, said: tuple[str, ...]) -> None:
+    done = run(*said)
+    assert (done.code, done.err) == (2, "ferrotype: An argument is not UTF-8.\n")
+
+
 def test_an_operator_moves_a_task_and_its_history_says_so(run: Run) -> None:
     task = within(one_running)
     assert run("tasks", "delete", task).code == 2
@@ -117,10 +131,12 @@ def test_accounts_and_caps(run: Run) -> None:
     assert run("accounts", "set", "nobody", "--weight", 1).code == 2
     assert run("accounts", "set", "team", "--weight", 0).code == 2
     assert run("accounts", "set", "team", "--default", "--max-pending", 1).code == 2
+    assert run("accounts", "set", "team").code == 2
     assert run("caps", "set", 3, "--account", "team").code == 0
     assert run("caps", "set", 9, "--model", MODEL).code == 0
     assert run("caps", "list").out == f"account\tmodel\tat once\nany\t{MODEL}\t9\nteam\tany\t3\n"
-    assert run("caps", "remove", "--account", "team").code == 0
+    assert run("caps", "remove", "--account", "team").out == "team, any model: no cap.\n"
+    assert run("caps", "remove", "--account", "team").code == 2
     assert "team" not in run("caps", "list").out
     assert run("caps", "set", 3, "--model", "nonesuch").code == 2
     assert run("caps", "set", 3, "--account", "nobody").code == 2

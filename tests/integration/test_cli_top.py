@@ -42,7 +42,7 @@ def test_one_look(run: Run) -> None:
     assert "1 SUCCEEDED" in said
     assert f"{MODEL}\t2\t0\t1\t0s\t" in said
     assert "other\t0\t0\t0\t-\tpaused: new weights" in said
-    assert "worker-1\there\t0\t2\t1\t0s ago" in said
+    assert "worker-1\there\t0\t-\t2\t1\t0s ago" in said
     assert run("top").out == said  # no terminal: one look
 
 

@@ -114,7 +114,7 @@ async def test_a_worker_never_stands_on_a_file_that_was_unlinked(tmp_path: Path)
 async def test_a_worker_that_could_not_enrol_leaves_no_file(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as conn:
-            conn.execute("INSERT INTO worker VALUES ('one', 'here', 1, '0', '[]', 0)")
+            conn.execute("INSERT INTO worker VALUES ('one', 'here', 1, '0', '[]', 0, '[]')")
         with pytest.raises(Broken) as refused:
             await ledger.enrol(card("one"))
         assert isinstance(refused.value.__cause__, sqlite3.IntegrityError)

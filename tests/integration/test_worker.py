@@ -303,10 +303,12 @@ async def test_a_model_is_served_while_its_engine_starts(tmp_path: Path) -> None
 
         room = Between(place.station.room)
         room.instead["start"] = start
-        place.station = Station(room=cast(EngineRoom, room), models=place.station.models)
+        models = place.station.models
+        place.station = Station(room=cast(EngineRoom, room), models=models, device="cuda:1")
         place.start()
         await asyncio.wait_for(broken.wait(), PATIENCE)
         (worker,) = await place.ledger.workers()
+        assert worker.devices == ("cuda:1",)
         assert worker.models == ()
         room.instead.clear()
         assert (await place.run("a cat")).status is Status.SUCCEEDED

@@ -25,11 +25,13 @@ class Gate:
         self.times: int | None = None
         self.method = "PUT"
         self.struck = 0
+        self.answered: list[str] = []
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         body = await request.read()
+        self.answered.append(request.method)
         if self._strikes(request.method):
             self.struck += 1
             if self.trouble == "cut":

@@ -186,3 +186,20 @@ async def test_nothing_succeeds_without_its_file(
             assert caller.picture()["task_status"] == "SUCCEEDED"
 
     await asyncio.to_thread(work)
+
+
+async def test_callers_are_sent_to_the_buckets_address_for_them(
+    swift: Swift, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(outside: str) -> None:
+        with (
+            server(engine="echo", media_url=f"s3://{bucket}", media_endpoint=outside) as running,
+            Caller(running) as caller,
+        ):
+            (url,) = urls(caller.picture())
+            assert fetch(url).headers["location"].startswith(f"{outside}/{bucket}/")
+            assert fetch(url, follow_redirects=True).content.startswith(b"\x89PNG")
+
+    async with before(swift.url) as gate:
+        await asyncio.to_thread(work, gate.url)
+        assert gate.answered == ["GET"]

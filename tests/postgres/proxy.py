@@ -15,6 +15,7 @@ class Proxy:
         self._open.set()
         self._lines: set[asyncio.StreamWriter] = set()
         self._word: bytes | None = None
+        self._waits = True  # for the answer that is swallowed
         self.broken = 0
 
     def drop(self) -> None:
@@ -25,10 +26,10 @@ class Proxy:
         """Let pass what waited, and all else."""
         self._open.set()
 
-    def swallow_answer_to(self, word: bytes) -> None:
+    def swallow_answer_to(self, word: bytes, *, wait: bool = True) -> None:
         """The next time that a caller says this word: deliver it, then cut the line instead of
-        bringing the answer back."""
-        self._word = word
+        bringing the answer back. `wait`: for the answer to be there."""
+        self._word, self._waits = word, wait
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Be one line."""
@@ -43,6 +44,10 @@ class Proxy:
                     self._word = None
                     swallow.set()
                 back.write(data)
+                if swallow.is_set() and not self._waits:
+                    await asyncio.sleep(0.2)  # let the server begin
+                    self.broken += 1
+                    return
 
         async def home() -> None:
             while data := await there.read(1 << 16):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -9,8 +10,10 @@ from bench.postgres import Server
 from places import opened
 
 from ferrotype.conformance.ledger_base import DONE, MODEL, card, must_claim, new_task
-from ferrotype.errors import Broken
-from ferrotype.ledgers.postgres import schema
+from ferrotype.errors import Broken, Missing
+from ferrotype.ledgers.postgres import database, schema
+from ferrotype.settings import load
+from ferrotype.wiring.ledger import open_both, open_ledger
 
 pytest_plugins = ["postgres_fixtures"]
 
@@ -48,7 +51,7 @@ async def test_many_processes_that_start_together_migrate_once(url: str) -> None
 
 
 async def test_without_a_schema_nothing_is_made_unasked(url: str) -> None:
-    with pytest.raises(Broken, match="has schema 0, not"):
+    with pytest.raises(Missing, match="There is no ledger"):
         async with opened(url, migrate=False):
             pass
 
@@ -148,3 +151,56 @@ async def test_a_migration_waits_for_no_busy_table_for_long(
     assert await version(url) == "9"
     await conn.close()
     await other.close()
+
+
+async def test_a_migration_may_take_longer_than_any_answer(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(url):
+        pass
+    monkeypatch.setattr(database, "ANSWER", 0.5)
+    newer(monkeypatch, 1, "CREATE TABLE more AS SELECT 1 AS n, pg_sleep(1)::text")
+    async with opened(url):
+        assert await version(url) == "9"
+
+
+async def test_a_database_that_cannot_hold_every_prompt_is_refused(server: Server) -> None:
+    url = await asyncio.to_thread(
+        server.database, "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+    )
+    with pytest.raises(Broken, match="LATIN1, not UTF8"):
+        async with opened(url):
+            pass
+
+
+async def test_a_user_without_rights_is_told_in_one_sentence(url: str) -> None:
+    conn = await asyncpg.connect(url)
+    name = f"poor{url[-8:]}"
+    await conn.execute(f"CREATE ROLE {name} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    await conn.close()
+    with pytest.raises(Broken, match="must own the database: permission denied"):
+        async with opened(url.replace("ferrotype@", f"{name}@")):
+            pass
+
+
+async def test_commands_migrate_nothing_and_take_few_connections(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = load({"data_dir": tmp_path}, environ={"FERROTYPE_DATABASE_URL": url})
+    with pytest.raises(Missing):
+        async with open_ledger(chosen):
+            pass
+    async with open_both(chosen, migrate=True, size=1) as (_, ledger):
+        await ledger.make_account("someone")
+    before = await version(url)
+    conn = await asyncpg.connect(url)
+    async with open_ledger(chosen) as ledger:
+        assert len(await ledger.account_list()) == 1
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        assert await conn.fetchval(asked) - 1 <= 3
+    await conn.close()
+    newer(monkeypatch, oldest=1)
+    with pytest.raises(Broken, match="an api or a worker of this version"):
+        async with open_ledger(chosen):
+            pass
+    assert await version(url) == before

@@ -103,11 +103,11 @@ class Store:
 
 
 class House:
-    def __init__(self, retention: float = 86_400.0) -> None:
+    def __init__(self, retention: float = 86_400.0, *, knows_deadlines: bool = True) -> None:
         self.clock = Clock()
         self.upkeep = Upkeep()
         self.store = Store(self.upkeep)
-        options = Options(retention=retention, unserved_after=30.0)
+        options = Options(retention=retention, unserved_after=30.0, knows_deadlines=knows_deadlines)
         self.uploads = Uploads()
         parts: Any = (self.upkeep, self.store, self.uploads, self.clock, options)
         self.janitor = Janitor(*parts)
@@ -158,12 +158,19 @@ async def test_nothing_is_unserved_before_the_janitor_has_looked_on_for_as_long(
     assert "end_unserved" in await house.rounds(10)
 
 
-async def test_all_others_look_for_the_dead_alone() -> None:
+async def test_all_others_look_for_the_dead_and_the_late_alone() -> None:
     house = House()
     house.upkeep.leads = False
-    assert set(await house.rounds(5)) == {"lead", "reap"}
+    assert set(await house.rounds(5)) == {"lead", "reap", "end_overdue"}
     house.upkeep.leads = True
     assert "admit_due" in await house.rounds(1)
+
+
+async def test_who_does_not_know_all_recipes_ends_nothing_as_late() -> None:
+    house = House(knows_deadlines=False)
+    asked = await house.rounds(60)
+    assert "end_unserved" in asked
+    assert "end_overdue" not in asked
 
 
 @pytest.mark.parametrize("broken", ["reap", "admit_due", "expired", "checkpoint"])

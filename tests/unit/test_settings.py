@@ -72,6 +72,8 @@ def test_polls_are_held_on_a_loopback_server_only(host: str, hold: float) -> Non
         ({"FERROTYPE_TRUSTED_PROXIES": "10.0.0.0/99"}, "is not an address or a network"),
         ({"FERROTYPE_DATABASE_URL": "mysql://me:hunter2@db/x"}, "is neither"),
         ({"FERROTYPE_DATABASE_URL": "postgresql://me:hunter2@db"}, "must name a database"),
+        ({"FERROTYPE_DATABASE_URL": "postgresql://me:hunter2/x@db/f"}, "%2F"),
+        ({"FERROTYPE_DATABASE_URL": "postgresql://me:hunter2#x@db/f"}, "%2F"),
         ({"FERROTYPE_DATABASE_URL": "sqlite:////tmp/other.db"}, "/ledger.db"),
         ({"FERROTYPE_MEDIA_URL": "ftp://bucket"}, "is neither"),
         ({"FERROTYPE_MEDIA_URL": "s3://me:key@bucket/x"}, "must be a bucket"),

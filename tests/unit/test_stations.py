@@ -49,6 +49,7 @@ def test_a_recipe_has_a_process_on_each_of_its_devices(
     devices = ["cuda:0", "cuda:1"]
     found = stations(tmp_path, {ONE: recipe("echo", devices=devices), TWO: recipe("echo")})
     assert [station.models for station in found] == [{ONE}, {ONE}, {TWO}]
+    assert [station.device for station in found] == ["cuda:0", "cuda:1", ""]
     assert [room["options"] for room in made] == [{"device": "cuda:0"}, {"device": "cuda:1"}, {}]
 
 

@@ -80,3 +80,5 @@ async def test_a_result_that_is_held_back_for_its_latency_is_not_overdue(tmp_pat
     ((deadlines, default),) = asked
     assert not deadlines
     assert default >= 300 + 0.6 * 20 * 60
+    await make_janitor(chosen, upkeep, store, uploads, knows_all=False).round()
+    assert len(asked) == 1

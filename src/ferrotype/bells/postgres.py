@@ -25,12 +25,11 @@ PATIENCE = 5.0  # seconds that the server may take for an answer
 _LONGEST = 7_900  # bytes of a payload; the server's limit is 8,000
 _MOST = 20  # payloads in one go; more is "*"
 _NOTIFY = "SELECT pg_notify(channel, said) FROM unnest($1::text[], $2::text[]) AS t(channel, said)"
-_BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 log = structlog.get_logger(__name__)
 
 
 class PostgresBell:
-    """Open one a process: `async with PostgresBell.open(url) as bell:`."""
+    """Open one a process: `async with PostgresBell.open(url) as bell: await bell.joined()`."""
 
     def __init__(self, url: str, channels: Collection[str]) -> None:
         self._url = url
@@ -41,6 +40,7 @@ class PostgresBell:
         self._pending: set[str] = set()
         self._some = asyncio.Event()
         self._joined = asyncio.Event()
+        self._leaving = False
 
     @classmethod
     @asynccontextmanager
@@ -53,16 +53,19 @@ class PostgresBell:
         at everything once a second. A database that is away is waited for, in the background.
         """
         bell = cls(url, (CHANNEL, ENDS) if ends else (CHANNEL,))
+        if pooled:
+            bell._joined.set()
         task = asyncio.create_task(bell._glance() if pooled else bell._live())
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0 if pooled else PATIENCE):
-                    await bell._joined.wait()
             yield bell
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await bell._leave(task)
+
+    async def joined(self) -> None:
+        """Wait until everything is heard here that others ring, for a few seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._joined.wait()
 
     def ring(self, topics: Collection[str]) -> None:
         """Wake every ear that listens to one of these, in all processes. Any thread may call."""
@@ -74,9 +77,20 @@ class PostgresBell:
         """Open an ear. What rings after this is never missed by the ear's next `wait`."""
         return self._ears.listen(topics)
 
+    async def _leave(self, task: asyncio.Task[None]) -> None:
+        """Tell what is still to be told, if that takes no time."""
+        self._leaving = True
+        self._some.set()
+        if self._pending and self._joined.is_set():
+            await asyncio.wait({task}, timeout=GLANCE)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
     def _take(self, topics: Collection[str]) -> None:
         self._ears.wake(topics)
-        self._pending.update(topics)
+        if EVERYTHING not in self._pending:
+            self._pending.update(topics)
         self._some.set()
 
     async def _glance(self) -> None:
@@ -87,11 +101,16 @@ class PostgresBell:
 
     async def _live(self) -> None:
         """Hear and tell for as long as a connection holds; glance until there is another."""
-        while True:
+        broken = False
+        while not self._leaving:
+            self._joined.clear()
             try:
                 await self._hear_and_tell()
-            except _BROKEN as error:
-                log.warning("bell broke", action="listen", error=repr(error))
+            except Exception as error:  # the client library too breaks in ways of its own
+                if self._joined.is_set() or not broken:  # told once an outage
+                    log.warning("bell broke", action="listen", error=repr(error))
+                broken = True
+            self._pending = {EVERYTHING}  # what others may have missed of us
             self._ears.wake((EVERYTHING,))
             await asyncio.sleep(GLANCE)
 
@@ -108,6 +127,8 @@ class PostgresBell:
                 if conn.is_closed():
                     raise ConnectionResetError("the server closed the bell's connection")
                 await self._tell(conn)
+                if self._leaving:
+                    return
         finally:
             conn.terminate()
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.output import table, wrong
@@ -70,19 +71,32 @@ def set_(
     """Set what an account may have open, and its share."""
     if default and max_pending is not None:
         wrong("Say --max-pending or --default, not both.")
-    chosen = settings(config, data_dir=data_dir)
+    if not default and max_pending is None and weight is None:
+        wrong("Say what to set: --max-pending, --default or --weight.")
+    quota = Quota(most=max_pending, default=default, share=weight)
+    typer.echo(asyncio.run(_set(settings(config, data_dir=data_dir), name, quota)))
 
-    async def work() -> None:
-        async with open_ledger(chosen) as ledger:
-            known = {one.name: one for one in await ledger.account_list()}
-            if name not in known:
-                wrong(f"There is no account {name!r}: see `ferrotype accounts list`.")
-            one = known[name]
-            most = one.max_pending if max_pending is None else max_pending
-            share = one.weight if weight is None else weight
-            await ledger.set_quota(one.id, None if default else most, share)
 
-    asyncio.run(work())
+class Quota(Struct, frozen=True):
+    """What is to be set of an account; None is left as it is."""
+
+    most: int | None
+    default: bool
+    share: float | None
+
+
+async def _set(chosen: Settings, name: str, quota: Quota) -> str:
+    async with open_ledger(chosen) as ledger:
+        known = {one.name: one for one in await ledger.account_list()}
+        if name not in known:
+            wrong(f"There is no account {name!r}: see `ferrotype accounts list`.")
+        one = known[name]
+        most = one.max_pending if quota.most is None else quota.most
+        most = None if quota.default else most
+        share = one.weight if quota.share is None else quota.share
+        await ledger.set_quota(one.id, most, share)
+    limit = chosen.max_pending if most is None else most
+    return f"{name} may have {limit} open tasks; its share is {share:g}."
 
 
 @caps.command("list")
@@ -125,9 +139,15 @@ def remove_cap(
 
 
 def _cap(chosen: Settings, account: str | None, model: str | None, n: int | None) -> None:
+    whose = f"{account or 'Any account'}, {model or 'any model'}"
+
     async def work() -> None:
         async with open_ledger(chosen) as ledger:
-            await ledger.set_cap(await _id(ledger, account), model, n)
+            id = await _id(ledger, account)
+            known = {(cap.account, cap.model) for cap in await ledger.cap_list()}
+            if n is None and (id, model) not in known:
+                wrong(f"{whose}: there is no such cap: see `ferrotype caps list`.")
+            await ledger.set_cap(id, model, n)
 
     if model is not None:
         from ferrotype.wiring.shared import load_catalogue  # other commands can do without it
@@ -135,6 +155,7 @@ def _cap(chosen: Settings, account: str | None, model: str | None, n: int | None
         if model not in load_catalogue(chosen).models:
             wrong(f"There is no model {model!r}: see `ferrotype models`.")
     asyncio.run(work())
+    typer.echo(f"{whose}: {'no cap' if n is None else f'{n} at once'}.")
 
 
 async def _id(ledger: FullLedger, name: str | None) -> str | None:

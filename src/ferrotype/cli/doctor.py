@@ -4,10 +4,10 @@ import asyncio
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 import typer
@@ -16,7 +16,7 @@ from ferrotype import plugins
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.presence import address
 from ferrotype.cli.serving import WORKER_LATE
-from ferrotype.errors import FerrotypeError
+from ferrotype.errors import FerrotypeError, Missing, Unavailable
 from ferrotype.settings import Settings
 from ferrotype.task import LONELY_AFTER
 from ferrotype.wiring.finding import Finding
@@ -27,8 +27,10 @@ NETWORK_FILE_SYSTEMS = {
     *("lustre", "nfs", "nfs4", "smb3", "smbfs"),
 }
 MOUNTS = Path("/proc/mounts")
+T = TypeVar("T")
 PACK = ("art.json.xz", "kai.ttf")
 LEAST_FREE = 0.05
+PATIENCE = 30.0  # seconds for an answer of a bucket
 
 
 def doctor(data_dir: DataDir = None, config: Config = None) -> None:
@@ -89,8 +91,32 @@ def file_system(path: Path, mounts: Path) -> str | None:
     return found[1]
 
 
+def check_bucket(chosen: Settings) -> Iterator[Finding]:
+    """The bucket of results lets us in. Nothing is written."""
+    if chosen.bucket_url is None:
+        return
+    from ferrotype.wiring.shared import make_stores  # with the client of buckets: slow to import
+
+    store, _ = make_stores(chosen)
+    try:
+        days = asyncio.run(_within(store.days()))
+    except (FerrotypeError, TimeoutError) as error:
+        cause = str(error.__cause__ or "no answer").splitlines()[0]
+        fix = "See MEDIA_URL, the keys and region in its vendor's variables, and its rights."
+        yield Finding("broken", f"{chosen.bucket_url} cannot be listed: {cause}", fix)
+    else:
+        yield Finding("ok", f"{chosen.bucket_url} holds results of {len(days)} days")
+
+
+async def _within(asked: Awaitable[T]) -> T:
+    async with asyncio.timeout(PATIENCE):
+        return await asked
+
+
 def check_space(chosen: Settings) -> Iterator[Finding]:
     """There is room for results."""
+    if chosen.bucket_url:
+        return
     place = next(p for p in (chosen.media_dir, *chosen.media_dir.parents) if p.exists())
     usage = shutil.disk_usage(place)
     said = f"{usage.free / usage.total:.0%} of the disk is free ({usage.free >> 30} GiB)"
@@ -113,22 +139,26 @@ def check_ledger(chosen: Settings) -> Iterator[Finding]:
         return
     try:
         yield from asyncio.run(_look_into(chosen))
+    except Missing:
+        yield Finding("note", "there is no ledger yet", "`ferrotype api` or `worker` makes it.")
     except FerrotypeError as error:
         fix = "Stop the process that it names, or `ferrotype serve` to migrate."
         if chosen.postgres_url:
-            fix = "See that DATABASE_URL is right and its server runs."
+            away = isinstance(error, Unavailable)
+            fix = "See that DATABASE_URL is right and its server runs." if away else ""
         why = f" ({error.__cause__})" if error.__cause__ else ""
         yield Finding("broken", f"the ledger cannot be opened: {error}{why}", fix)
 
 
 async def _look_into(chosen: Settings) -> list[Finding]:
     async with open_ledger(chosen) as ledger:
-        counts, workers = await ledger.counts(), await ledger.workers()
+        backlog, workers = await ledger.backlog(), await ledger.workers()
         stuck, paused = await ledger.stuck(5), await ledger.paused()
-    waiting = sum(n for (_, status), n in counts.items() if status == "PENDING")
-    findings = [Finding("ok", f"the ledger answers: {sum(counts.values())} tasks")]
+    waiting, running = sum(m.ready + m.held for m in backlog), sum(m.running for m in backlog)
+    findings = [Finding("ok", f"the ledger answers: {waiting} tasks wait, {running} run")]
     for worker in workers:
-        said = f"worker {worker.pid} on {worker.host} serves {len(worker.models)} models"
+        where = f" ({', '.join(worker.devices)})" if worker.devices else ""
+        said = f"worker {worker.pid} on {worker.host}{where} serves {len(worker.models)} models"
         if worker.age > WORKER_LATE:
             fix = "It is stuck or stopped; another worker takes its tasks over."
             findings.append(Finding("broken", f"{said}, unseen for {worker.age:.0f} s", fix))
@@ -243,6 +273,7 @@ def check_events(chosen: Settings) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     check_folder,
     check_file_system,
+    check_bucket,
     check_space,
     check_ledger,
     check_service,

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 import typer
 
 from ferrotype.cli.flags import Config, DataDir, settings
 from ferrotype.cli.output import table
 from ferrotype.cli.serving import live_workers
+from ferrotype.errors import Missing
 from ferrotype.ports.engine_room import recipe_of
 from ferrotype.settings import Settings
 from ferrotype.wiring.ledger import has_ledger, open_ledger
@@ -49,5 +51,7 @@ async def _paused(chosen: Settings) -> Mapping[str, str]:
     """Return why, by the models of which nothing is claimed now."""
     if not has_ledger(chosen):
         return {}
-    async with open_ledger(chosen) as ledger:
-        return await ledger.paused()
+    with suppress(Missing):
+        async with open_ledger(chosen) as ledger:
+            return await ledger.paused()
+    return {}

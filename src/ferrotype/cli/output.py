@@ -28,6 +28,16 @@ def json_out(word: object) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(word)).decode())
 
 
+def utf8(said: str | None) -> str | None:
+    """Return an argument that a ledger can hold; end with 2 for any other."""
+    if said is not None:
+        try:
+            said.encode()
+        except UnicodeEncodeError:
+            wrong("An argument is not UTF-8.")
+    return said
+
+
 def wrong(sentence: str) -> NoReturn:
     """Say in one sentence that the command was used wrongly, and end with 2."""
     typer.echo(f"ferrotype: {sentence}", err=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ferrotype.cli.flags import Config, DataDir, settings
-from ferrotype.cli.output import wrong
+from ferrotype.cli.output import utf8, wrong
 from ferrotype.settings import Settings
 from ferrotype.wiring.ledger import open_ledger
 
@@ -15,7 +15,9 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="As `ferrotype model
 
 def pause(
     model: Model,
-    why: Annotated[str, typer.Option("--why", help="What `models` is to say.")] = "paused",
+    why: Annotated[
+        str, typer.Option("--why", help="What `models` is to say.", callback=utf8)
+    ] = "paused",
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:

@@ -132,17 +132,19 @@ def _options(chosen: Settings) -> "Options":
     )
 
 
-async def worker(chosen: Settings, metrics: socket.socket | None = None) -> None:
+async def worker(
+    chosen: Settings, metrics: socket.socket | None = None, *, alone: bool = False
+) -> None:
     """Work on tasks until a SIGTERM or SIGINT, then drain; a second signal means now.
 
-    On its own socket it shows its counters.
+    On its own socket it shows its counters. `alone`: no `serve` gave it the API's settings.
     """
     from ferrotype.wiring.back import open_back
     from ferrotype.worker import Stop
 
     stop, done = Stop(), asyncio.Event()
     _on_signal(stop.ask)
-    async with open_back(chosen) as back:
+    async with open_back(chosen, alone=alone) as back:
         await back.janitor.round()  # what a dead worker held is ours at once
         async with asyncio.TaskGroup() as group:
             if metrics:

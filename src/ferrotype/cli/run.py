@@ -49,4 +49,5 @@ def worker(
 ) -> None:
     """Work on tasks only; as many as you like may share a DATA_DIR."""
     chosen = settings(config, data_dir=data_dir, log_level=log_level)
-    process.run("worker", chosen, process.worker(chosen, listen_for_metrics(chosen, metrics_port)))
+    metrics = listen_for_metrics(chosen, metrics_port)
+    process.run("worker", chosen, process.worker(chosen, metrics, alone=True))

@@ -1,5 +1,8 @@
 """Who serves which model just now, by the ledger."""
 
+from contextlib import suppress
+
+from ferrotype.errors import Missing
 from ferrotype.settings import Settings
 from ferrotype.wiring.ledger import has_ledger, open_ledger
 
@@ -11,9 +14,10 @@ async def live_workers(chosen: Settings) -> dict[str, int]:
     count: dict[str, int] = {}
     if not has_ledger(chosen):
         return count
-    async with open_ledger(chosen) as ledger:
-        for worker in await ledger.workers():
-            if worker.age <= WORKER_LATE:
-                for name in worker.models:
-                    count[name] = count.get(name, 0) + 1
+    with suppress(Missing):
+        async with open_ledger(chosen) as ledger:
+            for worker in await ledger.workers():
+                if worker.age <= WORKER_LATE:
+                    for name in worker.models:
+                        count[name] = count.get(name, 0) + 1
     return count

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ferrotype.cli.flags import Config, DataDir, settings
-from ferrotype.cli.output import json_out, table, wrong
+from ferrotype.cli.output import json_out, table, utf8, wrong
 from ferrotype.errors import Conflict
 from ferrotype.ports.full_ledger import FullLedger
 from ferrotype.settings import Settings
@@ -17,8 +17,8 @@ from ferrotype.wiring.ledger import open_ledger
 
 app = typer.Typer(help="See tasks; requeue, fail or delete one.", no_args_is_help=True)
 
-Id = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
-Why = Annotated[str, typer.Option("--why", help="What its history is to say.")]
+Id = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.", callback=utf8)]
+Why = Annotated[str, typer.Option("--why", help="What its history is to say.", callback=utf8)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of a table.")]
 COLUMNS = ("task", "status", "model", "account", "attempt", "faults", "submitted", "ended", "code")
 
@@ -29,7 +29,9 @@ def list_(
         Status | None,
         typer.Option("--status", case_sensitive=False, help="Only tasks that stand so."),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Only tasks of a model.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Only tasks of a model.", callback=utf8)
+    ] = None,
     account: Annotated[
         str | None, typer.Option("--account", help="Only tasks of an account, by its name.")
     ] = None,

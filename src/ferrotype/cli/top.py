@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 LATE = 10.0  # seconds without renewal after which a worker is shown as late
 QUEUE = ("model", "ready", "held", "running", "oldest", "")
-WORKERS = ("worker", "host", "version", "models", "running", "seen")
+WORKERS = ("worker", "host", "version", "devices", "models", "running", "seen")
 
 
 class Frame(Struct, frozen=True):
@@ -74,6 +74,7 @@ class Frame(Struct, frozen=True):
                 one.id,
                 one.host,
                 one.version,
+                " ".join(one.devices) or "-",
                 str(len(one.models)),
                 str(self.holding.get(one.id, 0)),
                 f"{span(one.age)} ago{', late' if one.age > LATE else ''}",

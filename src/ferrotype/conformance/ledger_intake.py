@@ -266,10 +266,12 @@ class IntakeTests(LedgerTests):
             await ledger.add(new_task(account))
         await must_claim(ledger, worker)
         assert await ledger.counts() == {(MODEL, "PENDING"): 2, (MODEL, "RUNNING"): 1}
-        await ledger.enrol(card("second", "a", "b"))
+        await ledger.enrol(replace(card("second", "a", "b"), devices=("cuda:0", "cuda:1")))
         seen = {each.id: each for each in await ledger.workers()}
         assert set(seen) == {worker, "second"}
         assert seen["second"].models == ("a", "b")
+        assert seen["second"].devices == ("cuda:0", "cuda:1")
+        assert seen[worker].devices == ()
         assert 0 <= seen["second"].age < 10
         with pytest.raises(Conflict):
             await ledger.enrol(card("second"))

@@ -18,7 +18,7 @@ from obstore.exceptions import BaseError
 
 from ferrotype.errors import Conflict, Missing, UploadFailed
 from ferrotype.media_stores.keys import EXISTS, INPUT, UPLOAD
-from ferrotype.media_stores.objects import GONE, Bucket, asking
+from ferrotype.media_stores.objects import GONE, Bucket, asking, tell
 
 PART = 8 << 20  # bytes that one request brings to the bucket
 AT_ONCE = 2  # such requests of one upload
@@ -40,6 +40,7 @@ class _Incoming:
         try:
             await self._writer.write(piece)
         except (BaseError, OSError) as error:
+            tell(error)
             raise UploadFailed from error
 
     async def keep(self) -> None:
@@ -52,6 +53,7 @@ class _Incoming:
             if others:
                 await obstore.delete_async(self._bucket, self._path)
         except (BaseError, OSError, StopIteration) as error:
+            tell(error)
             raise UploadFailed from error
         if any((one["size"], one["e_tag"]) != (ours["size"], ours["e_tag"]) for one in others):
             raise Conflict(EXISTS)
@@ -80,6 +82,7 @@ class ObjectInputs:
         except GONE:
             return False
         except (BaseError, OSError) as error:
+            tell(error)
             raise UploadFailed from error
         return True
 
@@ -88,6 +91,7 @@ class ObjectInputs:
         try:
             await obstore.put_async(self._bucket, _input(key), data)
         except (BaseError, OSError) as error:
+            tell(error)
             raise UploadFailed from error
 
     async def bring(self, key: str, into: Path) -> None:

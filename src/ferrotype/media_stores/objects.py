@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import obstore
+import structlog
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import AzureStore, GCSStore, S3Store, from_url
 
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 
 Bucket: TypeAlias = AzureStore | GCSStore | S3Store
 
+LONGEST_WORD = 500  # characters of what a bucket says that are worth a line
 REDIRECT = timedelta(minutes=5)  # for which a link lives that we redirect to
 GONE = (FileNotFoundError, NotFoundError)
 LONGEST = timedelta(days=7)  # of a presigned link, by the vendors' rules
 ENDPOINTS = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AZURE_ENDPOINT")
 CLIENT: "ClientConfig" = {"connect_timeout": "5s", "timeout": "30s"}
+_log = structlog.get_logger(__name__)
 RETRY: "RetryConfig" = {
     "max_retries": 4,
     "retry_timeout": timedelta(seconds=20),
@@ -43,16 +46,20 @@ RETRY: "RetryConfig" = {
 }
 
 
-def open_bucket(url: str) -> Bucket:
+def open_bucket(url: str, endpoint: str | None = None) -> Bucket:
     """Open the bucket of an `s3://`, `gs://` or `az://` URL; what follows its name is a prefix.
 
     Keys, region and endpoint come from the vendor's own variables (`AWS_*`, `GOOGLE_*`,
     `AZURE_*`), from the machine's or the pod's role where there are none; temporary ones are
-    renewed. Raises `ValueError` for what cannot be used.
+    renewed. `endpoint` takes the place of the variables'. Raises `ValueError` for what cannot be
+    used.
     """
-    plain = any(os.environ.get(name, "").startswith("http://") for name in ENDPOINTS)
+    given = [endpoint] if endpoint else [os.environ.get(name, "") for name in ENDPOINTS]
+    plain = any(one.startswith("http://") for one in given)
     client: ClientConfig = {**CLIENT, "allow_http": plain}  # only where its operator wrote so
     options: dict[str, Any] = {"client_options": client, "retry_config": RETRY}
+    if endpoint:
+        options["endpoint"] = endpoint
     try:
         bucket = from_url(url, **options)
     except (BaseError, ValueError) as error:
@@ -63,10 +70,16 @@ def open_bucket(url: str) -> Bucket:
 
 
 class ObjectFiles:
-    """A media store in a bucket. `direct`: its own links are handed to callers."""
+    """A media store in a bucket. `direct`: its own links are handed to callers.
 
-    def __init__(self, bucket: Bucket, *, direct: bool = False) -> None:
+    `outside`: the bucket as callers reach it, where its server has another address for them.
+    """
+
+    def __init__(
+        self, bucket: Bucket, *, direct: bool = False, outside: Bucket | None = None
+    ) -> None:
         self._bucket = bucket
+        self._outside = outside or bucket
         self._direct = direct
 
     async def put(self, key: str, file: Path, type: str) -> None:
@@ -79,6 +92,7 @@ class ObjectFiles:
         try:
             await obstore.put_async(self._bucket, key, file, attributes=shown)
         except (BaseError, OSError) as error:
+            tell(error)
             raise UploadFailed from error
 
     async def find(self, key: str) -> Stored | None:
@@ -96,7 +110,7 @@ class ObjectFiles:
                 etag=about["e_tag"] or "",
                 type=type,
                 modified_at=about["last_modified"],
-                url=await obstore.sign_async(self._bucket, "GET", key, REDIRECT),
+                url=await obstore.sign_async(self._outside, "GET", key, REDIRECT),
             )
 
     async def link(self, key: str, until: datetime) -> str | None:
@@ -105,7 +119,7 @@ class ObjectFiles:
             return None
         left = min(LONGEST, max(timedelta(seconds=1), until - datetime.now(UTC)))
         async with asking():
-            return await obstore.sign_async(self._bucket, "GET", key, left)
+            return await obstore.sign_async(self._outside, "GET", key, left)
 
     async def drop(self, prefix: str) -> int:
         """Remove all under `{yyyymmdd}/{task}` or one attempt of it; return how many files went."""
@@ -145,11 +159,17 @@ async def drop_all(bucket: Bucket, prefix: str) -> int:
 
 @asynccontextmanager
 async def asking() -> AsyncIterator[None]:
-    """Ask a bucket something; what it refuses is `Unavailable`, with its words for the log."""
+    """Ask a bucket something; what it refuses is `Unavailable`."""
     try:
         yield
     except BaseError as error:
+        tell(error)
         raise Unavailable from error
+
+
+def tell(error: Exception) -> None:
+    """Write a bucket's own words into the log: callers do not see them."""
+    _log.warning("the bucket refuses", action="media.bucket", error=str(error)[:LONGEST_WORD])
 
 
 def _short(error: Exception) -> str:

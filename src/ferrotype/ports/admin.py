@@ -38,6 +38,7 @@ class WorkerSeen(Struct, frozen=True, kw_only=True):
     pid: int
     version: str
     models: tuple[str, ...]
+    devices: tuple[str, ...] = ()
     age: float
 
 

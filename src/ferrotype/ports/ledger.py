@@ -86,13 +86,14 @@ class Intake(Protocol):
 
 
 class WorkerCard(Struct, frozen=True, kw_only=True):
-    """One incarnation of a worker: a new id at each start."""
+    """One incarnation of a worker: a new id at each start. `devices`: as its recipes name them."""
 
     id: str
     host: str
     pid: int
     version: str
     models: tuple[str, ...]
+    devices: tuple[str, ...] = ()
 
 
 class Claim(Struct, frozen=True, kw_only=True):

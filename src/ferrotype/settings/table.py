@@ -94,6 +94,15 @@ class Settings:
             one_of("redirect", "direct"),
         ),
     ] = "redirect"
+    media_endpoint: Annotated[
+        str | None,
+        About(
+            "Address of the bucket's S3 server for callers, where `AWS_ENDPOINT` is one that only "
+            "our own processes reach.",
+            origin,
+            "the address by which we reach it",
+        ),
+    ] = None
     run_dir: Annotated[
         Path | None,
         About(
@@ -240,7 +249,7 @@ class Settings:
     fetch_allow_hosts: Annotated[
         tuple[str, ...],
         About(
-            "Hosts that inputs may be fetched from although they are private. A service that "
+            "Hosts that inputs may be fetched from although they are private. A `serve` that "
             "only its own machine can call fetches from loopback too.",
             names,
         ),

@@ -5,7 +5,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ferrotype.errors import InvalidURL
 from ferrotype.gate.urls import parse
@@ -150,6 +150,10 @@ def ledger_url(value: object) -> str:
     said = text(value)
     if said.startswith(("postgresql://", "postgres://")):
         url = urlsplit(said)
+        if url.fragment or not _has_port(url):
+            raise ValueError(
+                'is no URL: write "/", "#", "?" or "@" in a password as "%2F" and so on'
+            )
         if not url.path.strip("/"):
             raise ValueError('must name a database: "postgresql://user:password@host/database"')
         return said
@@ -162,6 +166,13 @@ def ledger_url(value: object) -> str:
     if file.name != "ledger.db":
         raise ValueError('must end in "/ledger.db"')
     return f"sqlite://{file}"
+
+
+def _has_port(url: SplitResult) -> bool:
+    try:
+        return url.port != 0
+    except ValueError:
+        return False
 
 
 def results_url(value: object) -> str:

@@ -38,17 +38,21 @@ class Back:
 
 
 @asynccontextmanager
-async def open_back(settings: Settings) -> AsyncIterator[Back]:
-    """Open what a worker process needs: all recipes, each in rooms of its own."""
+async def open_back(settings: Settings, *, alone: bool = False) -> AsyncIterator[Back]:
+    """Open what a worker process needs: all recipes, each in rooms of its own.
+
+    `alone`: the API has settings of its own, on another machine maybe.
+    """
     catalogue, (store, inputs) = load_catalogue(settings), make_stores(settings)
     seal = make_seal(settings)
     with Workshop(settings.data_dir / "work") as workshop:
-        async with open_both(settings, ends=False) as (bell, ledger):
+        migrate = bool(settings.postgres_url)
+        async with open_both(settings, migrate=migrate, ends=False) as (bell, ledger):
             tools = Toolbox(
                 work=ledger,
                 bell=bell,
                 catalogue=catalogue,
-                fetcher=make_fetcher(settings),
+                fetcher=make_fetcher(settings, alone=alone),
                 store=store,
                 inputs=inputs,
                 clock=SystemClock(),
@@ -59,7 +63,11 @@ async def open_back(settings: Settings) -> AsyncIterator[Back]:
             yield Back(
                 worker=Worker(make_stations(settings, catalogue, workshop), tools),
                 janitor=make_janitor(
-                    settings, ledger, store, make_uploads(settings, ledger, store, inputs)
+                    settings,
+                    ledger,
+                    store,
+                    make_uploads(settings, ledger, store, inputs),
+                    knows_all=settings.postgres_url is None,  # else workers have their own recipes
                 ),
             )
 
@@ -85,6 +93,7 @@ def make_stations(settings: Settings, catalogue: Catalogue, workshop: Workshop) 
                 Station(
                     room=room,
                     models=frozenset().union(*models),
+                    device=crew.device,
                     deadline=lead.deadline,
                     deadlines={recipe.model: recipe.deadline for recipe in crew.recipes},
                     batches={
@@ -136,6 +145,6 @@ def _lead(settings: Settings, crew: Crew) -> Recipe:
     )
 
 
-def make_fetcher(settings: Settings) -> GuardedFetcher:
+def make_fetcher(settings: Settings, *, alone: bool = False) -> GuardedFetcher:
     """Return the way in for callers' files."""
-    return GuardedFetcher(Downloader(make_guard(settings)), MediaProcess())
+    return GuardedFetcher(Downloader(make_guard(settings, alone=alone)), MediaProcess())

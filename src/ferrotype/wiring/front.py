@@ -51,7 +51,7 @@ async def open_front(settings: Settings) -> AsyncIterator[Front]:
     clock, catalogue = SystemClock(), load_catalogue(settings)
     store, inputs = make_stores(settings)
     options = Options(latency=settings.latency)
-    async with open_both(settings) as (bell, ledger):
+    async with open_both(settings, migrate=bool(settings.postgres_url)) as (bell, ledger):
         await ledger.set_profile(_profile(settings, catalogue))
         uploads = make_uploads(settings, ledger, store, inputs)
         recipes = settings.all_recipes

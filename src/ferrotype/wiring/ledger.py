@@ -26,18 +26,20 @@ def has_ledger(settings: Settings) -> bool:
 
 @asynccontextmanager
 async def open_both(
-    settings: Settings, *, migrate: bool = False, ends: bool = True
+    settings: Settings, *, migrate: bool = False, ends: bool = True, size: int | None = None
 ) -> AsyncIterator[tuple[Bell, FullLedger]]:
     """Open the bell and the ledger. `ends`: somebody here waits for the ends of single tasks.
 
-    With `migrate` an SQLite ledger is made or brought to our schema. PostgreSQL is by whatever
-    process comes first.
+    With `migrate` the ledger is made, or brought to our schema: a service's processes say so for
+    PostgreSQL; an SQLite ledger is migrated by `serve` before they start. `size`: connections,
+    where they are not to be as many as the settings say.
     """
     if settings.postgres_url is None:
         async with _open_sqlite(settings, migrate) as sqlite:
             yield sqlite
     else:
-        async with _open_postgres(settings, settings.postgres_url, ends) as postgres:
+        size = size or settings.database_pool
+        async with _open_postgres(settings, settings.postgres_url, migrate, ends, size) as postgres:
             yield postgres
 
 
@@ -69,7 +71,7 @@ async def _open_sqlite(
 
 @asynccontextmanager
 async def _open_postgres(
-    settings: Settings, url: str, ends: bool
+    settings: Settings, url: str, migrate: bool, ends: bool, size: int
 ) -> AsyncIterator["tuple[PostgresBell, PostgresLedger]"]:
     from ferrotype.bells.postgres import PostgresBell
     from ferrotype.ledgers.postgres import PostgresLedger
@@ -80,12 +82,13 @@ async def _open_postgres(
         PostgresLedger.open(
             url,
             bell=bell,
-            migrate=True,
+            migrate=migrate,
             limits=_limits(settings),
-            size=settings.database_pool,
+            size=size,
             pooled=pooled,
         ) as ledger,
     ):
+        await bell.joined()  # after the ledger, whose errors say more
         yield bell, ledger
 
 
@@ -94,7 +97,7 @@ async def open_ledger(settings: Settings, *, migrate: bool = False) -> AsyncIter
     """Open the ledger alone, as commands do. With `migrate` it is made when there is none."""
     if not migrate:
         _check_there(settings)
-    async with open_both(settings, migrate=migrate) as (_, ledger):
+    async with open_both(settings, migrate=migrate, ends=False, size=1) as (_, ledger):
         yield ledger
 
 

@@ -72,9 +72,13 @@ def make_stores(settings: Settings) -> tuple[MediaStore, InputStore]:
 
     try:
         bucket = open_bucket(settings.bucket_url)
+        outside = settings.media_endpoint and open_bucket(
+            settings.bucket_url, settings.media_endpoint
+        )
     except ValueError as error:
         raise SettingsError(f"MEDIA_URL: {error}.") from None
-    return ObjectFiles(bucket, direct=settings.media_links == "direct"), ObjectInputs(bucket)
+    direct = settings.media_links == "direct"
+    return ObjectFiles(bucket, direct=direct, outside=outside or None), ObjectInputs(bucket)
 
 
 def make_uploads(
@@ -86,13 +90,23 @@ def make_uploads(
 
 
 def make_janitor(
-    settings: Settings, upkeep: Upkeep, store: MediaStore, uploads: Uploads
+    settings: Settings,
+    upkeep: Upkeep,
+    store: MediaStore,
+    uploads: Uploads,
+    *,
+    knows_all: bool = True,
 ) -> Janitor:
-    """Return the janitor of one process. Nothing is late that only waits for its latency."""
+    """Return the janitor of one process. Nothing is late that only waits for its latency.
+
+    `knows_all`: the settings hold the recipes of all workers. One that has only its own must not
+    end by them what others run.
+    """
     waits = settings.latency
     deadlines = {recipe.model: recipe.deadline + waits for recipe in settings.all_recipes}
     options = Options(
         unserved_after=settings.unserved_after,
+        knows_deadlines=knows_all,
         deadline=deadlines.pop("*", Options().deadline + waits),
         deadlines=deadlines,
         retention=settings.retention,

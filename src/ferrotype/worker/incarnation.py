@@ -39,6 +39,7 @@ class Incarnation:
             pid=os.getpid(),
             version=__version__,
             models=(),  # each station announces its own once its engine has started
+            devices=tuple(sorted({each.device for each in self._stations if each.device})),
         )
         try:
             await persist(lambda: self._tools.work.enrol(card), lambda: not stop.asked.is_set())

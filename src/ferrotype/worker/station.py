@@ -8,13 +8,15 @@ from ferrotype.ports.engine_room import EngineRoom
 
 @dataclass(frozen=True, kw_only=True)
 class Station:
-    """One room of a worker. An attempt may take `deadline` seconds; it is not tried again then.
+    """One room of a worker, on a `device` if its recipes name one.
 
+    An attempt may take `deadline` seconds; it is not tried again then.
     `deadlines` and `batches` (tasks of one shape that run in one call; else 1) by model.
     """
 
     room: EngineRoom
     models: frozenset[str]
+    device: str = ""
     deadline: float = 300.0
     deadlines: Mapping[str, float] = field(default_factory=dict)
     batches: Mapping[str, int] = field(default_factory=dict)

@@ -95,22 +95,17 @@ class Adding:
         named = [(each.id or new_task_id(), each) for each in new]
 
         async def work(conn: Connection, tries: int) -> Sequence[Added | Exception]:
-            there: set[str] = set()
-            if tries:  # a try that broke may have been committed
-                ids = [task_id for task_id, _ in named]
-                there = {row[0] for row in await conn.fetch(_THERE, ids)}
             async with conn.transaction():
-                left = [each for each in named if each[0] not in there]
-                answers = iter(await self._add(conn, left) if left else ())
-            return [Added(each[0]) if each[0] in there else next(answers) for each in named]
+                return await self._add(conn, named, again=tries > 0)
 
         answers = await self._store.database.run(work)
         self._store.ring({f"work:{each.model}" for each in new})
         return answers
 
     async def _add(
-        self, conn: Connection, named: Sequence[tuple[str, NewTask]]
+        self, conn: Connection, named: Sequence[tuple[str, NewTask]], *, again: bool
     ) -> Sequence[Added | Exception]:
+        """Write a batch. `again`: a try that broke may have been committed, or may be yet."""
         pairs = sorted({(new.account, new.model) for _, new in named})
         caps = {
             (row["account"], row["model"]): row["n"]
@@ -125,7 +120,11 @@ class Adding:
         freed = {row["account"]: row["n"] for row in await conn.fetch(FOLD, names)}
         till = _Till(accounts, freed, room, total)
         till.first = await _known(conn, named)
-        answers = [self._one(till, task_id, new) for task_id, new in named]
+        there = await _there(conn, named) if again else frozenset()  # whose commit we waited for
+        answers = [
+            Added(task_id) if task_id in there else self._one(till, task_id, new)
+            for task_id, new in named
+        ]
         for lane in taken:
             await lanes.take(conn, *lane, room[lane] - till.room[lane])
         if till.rows or freed:
@@ -173,6 +172,11 @@ class Adding:
     def _count(self, total: int) -> None:
         assert self._counted is not None
         self._counted = (self._counted[0], total)
+
+
+async def _there(conn: Connection, named: Sequence[tuple[str, NewTask]]) -> frozenset[str]:
+    """Return those ids that are in the ledger already."""
+    return frozenset(row[0] for row in await conn.fetch(_THERE, [task_id for task_id, _ in named]))
 
 
 async def _known(

@@ -20,9 +20,9 @@ _LIVE_SECRETS = """SELECT kid, bytes FROM secret WHERE until_at IS NULL OR until
 _RETIRE_SECRETS = """UPDATE secret SET until_at = greatest(ledger_now() + $1::interval,
     (SELECT max(expires_at) FROM task WHERE expires_at IS NOT NULL)) WHERE until_at IS NULL"""
 _ONE_SECRET = "SELECT pg_advisory_xact_lock(7314)"  # two processes must not both make the first
-_STUCK = """SELECT id FROM task WHERE status IN ('PENDING', 'RUNNING') AND attempt >= $1
-    ORDER BY n"""
-_WORKERS = """SELECT id, host, pid, version, models,
+STUCK = f"""SELECT id FROM task WHERE status IN ('PENDING', 'RUNNING')
+    AND attempt >= {LONELY_AFTER} ORDER BY n"""
+_WORKERS = """SELECT id, host, pid, version, models, devices,
     extract(epoch FROM ledger_now() - seen_at)::float8 AS age FROM worker ORDER BY id"""
 
 
@@ -139,7 +139,10 @@ class PostgresAdmin:
     async def workers(self) -> Sequence[WorkerSeen]:
         """Return the workers that are enrolled now."""
         rows = await self._store.database.fetch(_WORKERS)
-        return [WorkerSeen(**{**row, "models": tuple(row["models"])}) for row in rows]
+        return [
+            WorkerSeen(**{**row, "models": tuple(row["models"]), "devices": tuple(row["devices"])})
+            for row in rows
+        ]
 
     async def counts(self) -> dict[tuple[str, str], int]:
         """Return how many tasks there are by (model, status), expired ones left out."""
@@ -150,7 +153,7 @@ class PostgresAdmin:
 
     async def stuck(self, limit: int) -> Stuck:
         """Return what is stuck, with the ids of the oldest, up to `limit`."""
-        rows = await self._store.database.fetch(_STUCK, LONELY_AFTER, lists=True)
+        rows = await self._store.database.fetch(STUCK, lists=True)
         return Stuck(len(rows), tuple(row[0] for row in rows[:limit]))
 
     async def set_clock_offset(self, seconds: float) -> None:

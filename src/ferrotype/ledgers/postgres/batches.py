@@ -57,6 +57,11 @@ class Batches(Generic[A, R]):
             answers = await self._make([call for call, _ in batch])
         except Exception as error:
             answers = [error] * len(batch)
+        except BaseException:  # who waits must not wait forever
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(Unavailable())
+            raise
         for (_, future), answer in zip(batch, answers, strict=True):
             if future.done():
                 continue

@@ -24,12 +24,15 @@ SESSION = {
     "idle_in_transaction_session_timeout": "5000",  # ms: a stopped process must hold no locks
     "plan_cache_mode": "force_generic_plan",  # to plan a move takes longer than to make it
     "enable_seqscan": "off",  # a plan is made on the first day, when all tables are small
+    "enable_bitmapscan": "off",  # nor that all which is due be sorted for the first hundred
     "jit": "off",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
-LISTS = 2  # connections for queries that may take long, so that no other waits for them
+ANSWER = 10.0  # seconds for an answer, where the server does not end a statement before
+LONG = 600.0  # seconds that an operator's question may take
+LISTS = 2  # connections, at most, for queries that may take long, so that no other waits for them
 _PASSING = (  # what goes away by itself, or by another try
     OSError,  # refused, reset, timed out
     asyncpg.InterfaceError,  # "connection is closed"
@@ -70,9 +73,12 @@ class Database:
         """
         pool = await _connect(url, size, patience, pooled)
         try:
-            lists = await _connect(url, LISTS, patience, pooled)
+            lists = await _connect(url, min(LISTS, size), patience, pooled)
             try:
-                yield cls(pool, lists, patience)
+                database = cls(pool, lists, patience)
+                if pooled:
+                    await database._check_limits()
+                yield database
             finally:
                 await _close(lists)
         finally:
@@ -100,9 +106,27 @@ class Database:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    async def _check_limits(self) -> None:
+        """Say so when nothing ends what hangs: behind a pooler we cannot set that ourselves."""
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            if await self.value("SELECT current_setting($1)", name) == "0":
+                fix = f"ALTER ROLE ... SET {name} = '{SESSION[name]}ms'"
+                _log.warning("no time-out", action="ledger.open", missing=name, fix=fix)
+
     async def fetch(self, query: str, *given: Any, lists: bool = False) -> Sequence[Any]:
         """Return the rows of a query that may be asked again."""
         return await self.run(lambda conn, _: conn.fetch(query, *given), lists=lists)
+
+    async def fetch_long(self, query: str, *given: Any) -> Sequence[Any]:
+        """Return the rows of a query that an operator is ready to wait for."""
+
+        async def work(conn: Connection, tries: int) -> Sequence[Any]:
+            async with conn.transaction():
+                await conn.execute(f"SET LOCAL statement_timeout = '{LONG:.0f}s'")
+                rows: Sequence[Any] = await conn.fetch(query, *given, timeout=LONG)
+                return rows
+
+        return await self.run(work, lists=True)
 
     async def row(self, query: str, *given: Any) -> Any:
         """Return the first row of a query that may be asked again, or None."""
@@ -115,8 +139,8 @@ class Database:
 
 def _session(pooled: bool) -> dict[str, Any]:
     if pooled:  # nothing of a session outlives a transaction there
-        return {"statement_cache_size": 0, "command_timeout": 10.0}
-    return {"server_settings": SESSION, "command_timeout": 10.0}
+        return {"statement_cache_size": 0, "command_timeout": ANSWER}
+    return {"server_settings": SESSION, "command_timeout": ANSWER}
 
 
 async def _connect(url: str, size: int, patience: float, pooled: bool) -> Connections:
@@ -144,6 +168,8 @@ async def _connect(url: str, size: int, patience: float, pooled: bool) -> Connec
         except _PASSING as error:
             if monotonic() + pause >= end:
                 raise Unavailable(f"The database does not answer: {_told(error)}.") from error
+        except asyncpg.PostgresError as error:  # a parameter that there is not, and the like
+            raise Broken(f"DATABASE_URL: {_told(error)}.") from error
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
 

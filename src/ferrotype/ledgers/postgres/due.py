@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection
 
 from ferrotype.ledgers.postgres import lanes
 from ferrotype.ledgers.postgres.database import Connection
+from ferrotype.ledgers.postgres.rows import NOW
 from ferrotype.task import Move, Who
 
-DUE = """SELECT id, account, model FROM task WHERE status = 'PENDING' AND not_before IS NOT NULL
-    AND not_before <= ledger_now() ORDER BY not_before LIMIT 100"""
+DUE = f"""SELECT id, account, model FROM task WHERE status = 'PENDING' AND not_before IS NOT NULL
+    AND not_before <= {NOW} ORDER BY not_before LIMIT 100"""
 LOCK = """SELECT id, attempt FROM task WHERE id = ANY($1) AND status = 'PENDING' AND turn IS NULL
     AND not_before <= ledger_now() ORDER BY not_before, n FOR UPDATE SKIP LOCKED"""
 

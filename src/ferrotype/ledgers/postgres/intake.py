@@ -1,21 +1,23 @@
 """What the service asks: add, get, list, cancel."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 from ferrotype.errors import Conflict, InvalidParameter
 from ferrotype.ledgers.postgres.adding import Adding
 from ferrotype.ledgers.postgres.batches import Batches
 from ferrotype.ledgers.postgres.database import Connection
 from ferrotype.ledgers.postgres.moves import Step
-from ferrotype.ledgers.postgres.rows import LIVING, READ, TASK, storable, task_of
+from ferrotype.ledgers.postgres.rows import LIVING, NOW, READ, TASK, storable, task_of
 from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ports.ledger import Added, Listed, ListQuery, Page
 from ferrotype.task import Event, Move, NewTask, Task, Who
 
 _READ = f"{READ} WHERE t.id = ANY($1) AND {LIVING}"
 _MATCHES = f"""t.account = $1 AND {LIVING}
-    AND t.submit_at >= coalesce($2, ledger_now() - interval '24 hours')
+    AND t.submit_at >= coalesce($2, {NOW} - interval '24 hours')
     AND t.submit_at < coalesce($3, 'infinity'::timestamptz)
     AND ($4::text IS NULL OR t.id = $4) AND ($5::text IS NULL OR t.model = $5)
     AND ($6::text IS NULL OR $6 = CASE WHEN t.status = 'PENDING' AND t.first_claim_at IS NOT NULL
@@ -38,6 +40,7 @@ class PostgresIntake:
         self._store = store
         self._adding = Batches(Adding(store).add_all, store.limits.queue)
         self._reading = Batches(self._read_all, store.limits.queue)
+        self._listing = WeakValueDictionary[str, asyncio.Lock]()
 
     async def add(self, new: NewTask) -> Added:
         """Commit a task as PENDING, durably, with its idempotency key, lane and turn."""
@@ -66,7 +69,8 @@ class PostgresIntake:
             rows = await conn.fetch(_PAGE, *asked, query.page_size, skip)
             return Page(total, tuple(Listed(task_of(row), row["request_id"]) for row in rows))
 
-        return await self._store.database.run(work, lists=True)
+        async with self._listing.setdefault(account, asyncio.Lock()):  # one keeps out no other
+            return await self._store.database.run(work, lists=True)
 
     async def cancel(self, account: str, task_id: str) -> Task:
         """PENDING and never claimed -> CANCELED; else (also for an unknown id) `Conflict`."""

@@ -5,10 +5,12 @@ Should two believe to lead for a moment, nothing is lost: all that leaders do is
 """
 
 from datetime import timedelta
+from time import monotonic
 
 from ferrotype.ledgers.postgres.store import Store
 
 TERM = timedelta(seconds=10)
+LOOK = 2.0  # seconds between two looks at who leads, for those who do not
 _LOOK = """SELECT holder = $2 AS mine, until_at - clock_timestamp() AS left
     FROM leader WHERE role = $1"""
 _TAKE = """INSERT INTO leader (role, holder, until_at) VALUES ($1, $2, clock_timestamp() + $3)
@@ -20,9 +22,12 @@ _LEAVE = "DELETE FROM leader WHERE holder = $1"
 
 async def lead(store: Store, role: str) -> bool:
     """Lead in a role for another term, unless somebody else does."""
+    if monotonic() < store.led_until.get(role, 0.0):
+        return False
     row = await store.database.row(_LOOK, role, store.name)
     if row is not None and row["left"] > timedelta():
         if not row["mine"]:
+            store.led_until[role] = monotonic() + min(LOOK, row["left"].total_seconds())
             return False
         if row["left"] > TERM / 2:
             return True

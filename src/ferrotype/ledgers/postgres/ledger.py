@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from ferrotype.errors import FerrotypeError
+import asyncpg
+
+from ferrotype.errors import Broken, FerrotypeError
 from ferrotype.ledgers.limits import Limits
 from ferrotype.ledgers.postgres import leading, schema
 from ferrotype.ledgers.postgres.admin import PostgresAdmin, ensure_secret
@@ -65,7 +67,10 @@ class PostgresLedger(
             async def prepare(conn: Connection, tries: int) -> None:
                 await schema.prepare(conn, migrate=migrate)
 
-            await database.run(prepare)
+            try:
+                await database.run(prepare)
+            except asyncpg.InsufficientPrivilegeError as error:
+                raise Broken(f"DATABASE_URL: its user must own the database: {error}.") from error
             store = Store(database, limits, bell.ring)
             await ensure_secret(store)
             ledger = cls(store)

@@ -4,9 +4,12 @@ A life is written `boot/namespace/pid/start`: a machine's boot, a namespace of p
 process in it, and when that began, so that a number which is used again is somebody else.
 """
 
+import os
 from functools import cache
 from pathlib import Path
 
+GONE = ("Z", "X")  # states of a process that ended
+HIDDEN = "?"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
 
@@ -22,14 +25,27 @@ def place() -> str:
 
 def of(pid: int) -> str:
     """Return the life of a process that runs here, "" when there is none, or none to be seen."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    state, start = words[0], words[19]
-    return "" if state in "ZX" or not place() else f"{place()}{pid}/{start}"
+    state, start = _seen(pid)
+    return "" if state in (*GONE, HIDDEN) or not place() else f"{place()}{pid}/{start}"
 
 
 def is_over(life: str) -> bool:
     """Tell whether a life that was begun in our place has ended."""
-    return of(int(life.split("/")[-2])) != life
+    pid, start = life.split("/")[-2:]
+    state, now = _seen(int(pid))
+    return state in GONE or (state != HIDDEN and now != start)
+
+
+def _seen(pid: int) -> tuple[str, str]:
+    """Return a process's state, as `proc(5)` calls it, and when it began."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return words[0], words[19]
+    except OSError:  # where processes of other users are hidden, they can still be asked for
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return "X", ""
+        except PermissionError:
+            pass
+        return HIDDEN, ""

@@ -177,16 +177,13 @@ async def apply(
     moved = dict(await make(steps, slots=False))
     topics = _topics(move, moved.values())
     left = [step for step in steps if step.id not in moved]
-    if left and await conn.fetchval(_ANY_SLOT, [step.id for step in left]):
+    if left:  # refused, or with a slot: which it may lose at any moment
         async with conn.transaction():
             slotted = await make(left, slots=True)
             rows = list(slotted.values())
             topics |= _topics(move, rows) | await _leave_all(conn, rows)
         moved |= slotted
     return moved, topics
-
-
-_ANY_SLOT = "SELECT EXISTS (SELECT 1 FROM task WHERE id = ANY($1) AND slot)"
 
 
 def _topics(move: Move, rows: Collection[Any]) -> set[str]:
@@ -206,7 +203,9 @@ def _topics(move: Move, rows: Collection[Any]) -> set[str]:
 async def _leave_all(conn: Connection, rows: Sequence[Any]) -> set[str]:
     """Give the slots of those back that ended or pause; return topics."""
     free = [row for row in rows if row["slot"] and _is_free(row)]
-    topics = set()
+    topics = set[str]()
+    if not free:
+        return topics
     await conn.execute("UPDATE task SET slot = false WHERE n = ANY($1)", [row["n"] for row in free])
     leaving = Counter((row["account"], row["model"]) for row in free)
     for (account, model), slots in sorted(leaving.items()):

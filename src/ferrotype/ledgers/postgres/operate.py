@@ -119,7 +119,7 @@ class PostgresOperate:
 
     async def used(self, first: date, last: date) -> Sequence[Used]:
         """Return what was used from one day to another, both included, in order."""
-        rows = await self._store.database.fetch(_USED, first, last, lists=True)
+        rows = await self._store.database.fetch_long(_USED, first, last)
         return [Used(**row) for row in rows]
 
     async def forget_used(self, before: date) -> int:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from ferrotype.ledgers.postgres import leading
+from ferrotype.ledgers.postgres.rows import NOW
 from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ports.ledger import Letter
 from ferrotype.task import Status
@@ -12,7 +13,7 @@ from ferrotype.task import Status
 _LETTER = (
     "n, event, url, task, account, key, model, route, request_id, status, start_at, end_at, tries"
 )
-LETTERS = f"""SELECT {_LETTER} FROM letter WHERE url = $1 AND due_at <= ledger_now()
+LETTERS = f"""SELECT {_LETTER} FROM letter WHERE url = $1 AND due_at <= {NOW}
     ORDER BY due_at, n LIMIT $2"""
 _POSTPONE = """UPDATE letter SET tries = tries + 1, due_at = ledger_now() + $2::interval
     WHERE n = $1"""

@@ -12,7 +12,8 @@ TASK = (
     " t.submit_at, t.first_claim_at, t.claim_at, t.end_at, t.expires_at, t.stop_at, t.code,"
     " t.message, t.progress"
 )
-LIVING = "t.swept IS NULL AND (t.expires_at IS NULL OR t.expires_at > ledger_now())"
+NOW = "(SELECT ledger_now())"  # asked for once: what is asked for each row searches no index
+LIVING = f"t.swept IS NULL AND (t.expires_at IS NULL OR t.expires_at > {NOW})"
 READ = f"""SELECT {TASK}, r.made, r.kid
     FROM task t JOIN body b USING (n) LEFT JOIN result r USING (n)"""
 
@@ -68,5 +69,15 @@ def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 
 
 def storable(*texts: str | None) -> bool:
-    """Tell whether the database can hold these texts at all: it knows no NUL character."""
-    return not any(text and "\0" in text for text in texts)
+    """Tell whether the database can hold these texts: it knows no NUL, and nothing but UTF-8."""
+    return not any(text and ("\0" in text or not _is_utf8(text)) for text in texts)
+
+
+def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -6,11 +6,12 @@ from importlib import resources
 
 import asyncpg
 
-from ferrotype.errors import Broken
+from ferrotype.errors import Broken, Missing
 from ferrotype.ledgers.postgres.database import Connection
 
 OLDEST_SERVER = 13
 LOCK = 0x0FE220  # of the advisory lock under which one process migrates
+LONGEST = 86_400.0  # seconds that one migration may take: a large table's index takes minutes
 WAIT = "3s"  # for a table's lock: behind a migration that waits longer, everybody waits
 _META = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 _PUT = "INSERT INTO meta VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -37,16 +38,26 @@ async def prepare(conn: Connection, *, migrate: bool) -> None:
     """Make sure that the database serves our schema, or refuse in one sentence (`Broken`).
 
     What is missing is made by whoever comes first, one transaction a migration; a newer schema is
-    fine as long as it says that it serves ours. Raises `LockNotAvailableError` when a table
-    stays busy: try again.
+    fine as long as it says that it serves ours. Raises `Missing` for none that may be made, and
+    `LockNotAvailableError` when a table stays busy: try again.
     """
     if conn.get_server_version().major < OLDEST_SERVER:
         raise Broken(f"The database's server is too old: PostgreSQL {OLDEST_SERVER} or newer.")
+    encoding = conn.get_settings().server_encoding
+    if encoding != "UTF8":
+        raise Broken(
+            f"The database cannot hold every prompt: it has encoding {encoding}, not UTF8."
+        )
     steps = migrations()
     wanted = steps[-1][0]
     have, oldest = await _version(conn)
+    if not have and not migrate:
+        raise Missing("There is no ledger in the database: an api, a worker or a key makes it.")
     if have < wanted and not migrate:
-        raise Broken(f"The database has schema {have}, not {wanted}: start an api or a worker.")
+        raise Broken(
+            f"The database has schema {have}, not {wanted}: an api or a worker of this version"
+            " brings it there."
+        )
     for number, serves, script in steps:
         if number > have:
             await _apply(conn, number, serves, script)
@@ -78,6 +89,6 @@ async def _apply(conn: Connection, number: int, oldest: int, script: str) -> Non
         have, _ = await _version(conn)
         if have >= number:
             return
-        await conn.execute(script)
+        await conn.execute(script, timeout=LONGEST)
         await conn.execute(_PUT, "schema", str(number))
         await conn.execute(_PUT, "oldest", str(oldest))

@@ -28,6 +28,7 @@ class Store:
     limits: Limits
     ring: Callable[[Collection[str]], None]
     name: str = field(default_factory=lambda: secrets.token_hex(8))  # as a leader
+    led_until: dict[str, float] = field(default_factory=dict)  # by others: role, steady time
 
     def told(self, who: Who) -> Told:
         """Say by whom a move is made, for `moves.apply`."""

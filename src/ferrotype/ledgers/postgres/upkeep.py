@@ -12,8 +12,9 @@ from ferrotype.ledgers.postgres.database import Connection
 from ferrotype.ledgers.postgres.due import admit_due
 from ferrotype.ledgers.postgres.moves import Step
 from ferrotype.ledgers.postgres.operate import KEYS, MADE
+from ferrotype.ledgers.postgres.rows import NOW
 from ferrotype.ledgers.postgres.store import Store
-from ferrotype.ledgers.postgres.work import DISMISS, lose_all
+from ferrotype.ledgers.postgres.work import DISMISS, ORPHAN, lose_all
 from ferrotype.ports.ledger import MARK, Swept
 from ferrotype.task import RULES, Move, Status, Who
 
@@ -26,31 +27,33 @@ _GRACE = 60.0  # seconds after its deadline that a task's worker has for timing 
 _JUMP = 5.0  # seconds that the server's clock may gain on our steady one between two rounds
 _READY = "status = 'PENDING' AND turn IS NOT NULL"
 _DEAD = DISMISS.format(which="seen_at < ledger_now() - $1::interval OR id = ANY($2)")
-_ANY_DEAD = """SELECT clock_timestamp() AS now,
+_ANY_DEAD = f"""SELECT clock_timestamp() AS now,
     EXISTS (SELECT 1 FROM worker WHERE seen_at < ledger_now() - $1::interval) AS late,
-    array(SELECT (id, life) FROM worker WHERE starts_with(life, $2)) AS near"""
+    array(SELECT (id, life) FROM worker WHERE starts_with(life, $2)) AS near,
+    EXISTS (SELECT 1 FROM task t WHERE {ORPHAN}) AS orphans"""
 UNSERVED = f"""WITH RECURSIVE ready(model) AS (
         (SELECT model FROM task WHERE {_READY} ORDER BY model LIMIT 1)
         UNION ALL
         SELECT (SELECT model FROM task WHERE {_READY} AND model > ready.model
-            ORDER BY model LIMIT 1) FROM ready WHERE ready.model IS NOT NULL)
-    SELECT t.id, t.model FROM ready CROSS JOIN LATERAL (SELECT id, model FROM task
-        WHERE task.model = ready.model AND {_READY} AND submit_at <= ledger_now() - $1::interval
-        LIMIT {CHUNK}) AS t
-    WHERE NOT EXISTS (SELECT 1 FROM worker w WHERE ready.model = ANY(w.models))
-        AND NOT EXISTS (SELECT 1 FROM paused p WHERE p.model = ready.model)
-        AND NOT EXISTS (SELECT 1 FROM served s WHERE s.model = ready.model
-            AND s.until_at > ledger_now() - $1::interval)"""
+            ORDER BY model LIMIT 1) FROM ready WHERE ready.model IS NOT NULL),
+    idle AS MATERIALIZED (SELECT model FROM ready
+        WHERE NOT EXISTS (SELECT 1 FROM worker w WHERE ready.model = ANY(w.models))
+            AND NOT EXISTS (SELECT 1 FROM paused p WHERE p.model = ready.model)
+            AND NOT EXISTS (SELECT 1 FROM served s WHERE s.model = ready.model
+                AND s.until_at > {NOW} - $1::interval))
+    SELECT t.id, t.model FROM idle CROSS JOIN LATERAL (SELECT id, model FROM task
+        WHERE task.model = idle.model AND {_READY} AND submit_at <= {NOW} - $1::interval
+        ORDER BY priority DESC, turn, n LIMIT {CHUNK}) AS t"""
 LEFT = f"""SELECT id, status FROM task WHERE attended_until IS NOT NULL AND stop_at IS NULL
-    AND status IN ('PENDING', 'RUNNING') AND attended_until <= ledger_now() LIMIT {CHUNK}"""
+    AND status IN ('PENDING', 'RUNNING') AND attended_until <= {NOW} LIMIT {CHUNK}"""
 OVERDUE = f"""SELECT t.id, t.attempt, t.worker FROM task t
     LEFT JOIN unnest($1::text[], $2::float8[]) AS d(model, longest) USING (model)
     WHERE t.status = 'RUNNING' AND t.claim_at
-        + coalesce(d.longest, $3::float8) * interval '1 s' <= ledger_now() LIMIT {CHUNK}"""
-EXPIRED = """UPDATE task SET swept = ledger_now() WHERE n IN (SELECT n FROM task
-        WHERE expires_at IS NOT NULL AND expires_at <= ledger_now()
-            AND (swept IS NULL OR swept <= ledger_now() - $2::interval)
-        ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+        + coalesce(d.longest, $3::float8) * interval '1 s' <= {NOW} LIMIT {CHUNK}"""
+EXPIRED = f"""UPDATE task SET swept = ledger_now() WHERE n = ANY(array(SELECT n FROM task
+        WHERE expires_at IS NOT NULL AND expires_at <= {NOW}
+            AND (swept IS NULL OR swept <= {NOW} - $2::interval)
+        ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))
     RETURNING id, submit_at"""
 _FORGETTABLE = f"""t.id = ANY($1) AND t.swept IS NOT NULL
     AND {guard_of(RULES[Move.EXPIRE], row="t.")}"""
@@ -92,7 +95,8 @@ class PostgresUpkeep:
         if late or over:
             since = lease if late else _NEVER
             gone = [row[0] for row in await self._store.database.fetch(_DEAD, since, over)]
-        await lose_all(self._store)
+        if gone or row["orphans"]:
+            await lose_all(self._store)
         return gone
 
     async def admit_due(self) -> int:

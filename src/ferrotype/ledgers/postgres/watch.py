@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from ferrotype.ledgers.postgres.rows import NOW
 from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ports.watch import Backlog, Pace
 
@@ -21,12 +22,12 @@ BACKLOG = """SELECT s.standing, s.model, s.many,
             WHERE status = 'RUNNING' GROUP BY model) s
     LEFT JOIN task t USING (n)"""
 HOLDING = "SELECT worker, count(*) FROM task WHERE status = 'RUNNING' GROUP BY worker"
-# The time is asked for once, in a SELECT of its own: else no index could be searched for it.
-CREATED = """SELECT count(*) FROM account a JOIN task t
-    ON t.account = a.id AND t.submit_at > (SELECT ledger_now()) - $1::interval"""
-ENDED = """SELECT status, count(*) FROM task
-    WHERE expires_at > (SELECT ledger_now()) + $2::interval AND expires_at IS NOT NULL
-        AND end_at > (SELECT ledger_now()) - $1::interval
+CREATED = f"""SELECT coalesce(sum(each.n), 0)::bigint FROM account a CROSS JOIN LATERAL (
+    SELECT count(*) AS n FROM task t
+        WHERE t.account = a.id AND t.submit_at > {NOW} - $1::interval) AS each"""
+ENDED = f"""SELECT status, count(*) FROM task
+    WHERE expires_at > {NOW} + $2::interval AND expires_at IS NOT NULL
+        AND end_at > {NOW} - $1::interval
     GROUP BY status"""
 VITALS = """SELECT pg_database_size(current_database())::float8 AS database_bytes,
     (SELECT count(*) FROM letter)::float8 AS letters,

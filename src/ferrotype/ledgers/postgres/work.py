@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -17,6 +18,7 @@ from ferrotype.ledgers.postgres.due import admit_due
 from ferrotype.ledgers.postgres.moves import Step
 from ferrotype.ledgers.postgres.rows import (
     LIVING,
+    NOW,
     READ,
     TASK,
     columns,
@@ -29,6 +31,7 @@ from ferrotype.ledgers.postgres.store import Store
 from ferrotype.ports.ledger import Claim, Ending, Renewal, WorkerCard
 from ferrotype.task import RULES, Lease, Move, Result, Task, Who
 
+STRAY = timedelta(seconds=60)  # after a claim, when its worker must know of it
 RACES = 5  # times that others may take the task which a claim has chosen
 _READY = """model = {model} AND status = 'PENDING' AND turn IS NOT NULL AND (NOT alone OR $4)
     ORDER BY priority DESC, turn, n LIMIT 1"""
@@ -43,7 +46,7 @@ _TAKEN = f"""k AS MATERIALIZED (SELECT ledger_now() AS now FROM (SELECT count(*)
         SELECT u.n, u.attempt, '{Move.CLAIM}', k.now, '{Who.WORKER}', '' FROM u, k)"""
 CLAIM = f"""WITH w AS MATERIALIZED (SELECT EXISTS (SELECT 1 FROM worker WHERE id = $1) AS known),
     due AS MATERIALIZED (SELECT $5 AND EXISTS (SELECT 1 FROM task WHERE status = 'PENDING'
-        AND not_before IS NOT NULL AND not_before <= ledger_now()) AS any),
+        AND not_before IS NOT NULL AND not_before <= {NOW}) AS any),
     m AS MATERIALIZED (SELECT asked.model FROM w, due, unnest($3::text[]) AS asked(model)
         CROSS JOIN LATERAL (SELECT n, priority, turn FROM task
             WHERE {_READY.format(model="asked.model")}) AS head
@@ -79,7 +82,10 @@ RENEW = f"""WITH w AS (UPDATE worker SET seen_at = ledger_now() WHERE id = $1 RE
         array(SELECT id FROM task WHERE worker = $1 AND status = 'RUNNING' AND stop_at IS NOT NULL)
             AS stop,
         array(SELECT g.id FROM g WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.id = g.id
-            AND {guard_of(RULES[Move.PROGRESS], row="t.", given="g.")})) AS lost"""
+            AND {guard_of(RULES[Move.PROGRESS], row="t.", given="g.")})) AS lost,
+        array(SELECT (t.id, t.attempt) FROM task t WHERE t.worker = $1 AND t.status = 'RUNNING'
+            AND t.claim_at < {NOW} - $6::interval AND NOT EXISTS (SELECT 1 FROM g
+                WHERE g.id = t.id AND g.attempt = t.attempt)) AS strays"""
 SETTLED = f"""{READ} WHERE t.id = $1 AND t.status = 'SUCCEEDED' AND t.attempt = $2
     AND t.worker = $3 AND {LIVING}"""
 NOTE = f"""INSERT INTO note (n, attempt, memo) SELECT t.n, t.attempt, $4 FROM task t,
@@ -92,6 +98,8 @@ ANNOUNCE = """WITH w AS (SELECT id, models FROM worker WHERE id = $1 FOR UPDATE)
         WHERE m.model <> ALL($2::text[]) GROUP BY 1 ORDER BY 1
         ON CONFLICT (model) DO UPDATE SET until_at = greatest(served.until_at, excluded.until_at))
     UPDATE worker SET models = $2 FROM w WHERE worker.id = w.id RETURNING worker.id"""
+ORPHAN = """t.status = 'RUNNING'
+    AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = t.worker)"""
 DISMISS = """WITH w AS (DELETE FROM worker WHERE {which} RETURNING id, models, seen_at),
     s AS (INSERT INTO served (model, until_at)
         SELECT m.model, max(w.seen_at) FROM w, unnest(w.models) AS m(model) GROUP BY 1 ORDER BY 1
@@ -112,13 +120,14 @@ class PostgresWork:
 
     async def enrol(self, card: WorkerCard) -> None:
         """Make this incarnation known; from now on it lives by `renew`."""
-        row = (card.id, card.host, card.pid, card.version, list(card.models), lives.of(card.pid))
+        names = (list(card.models), list(card.devices))
+        row = (card.id, card.host, card.pid, card.version, *names, lives.of(card.pid))
 
         async def work(conn: Connection, tries: int) -> None:
             try:
                 await conn.execute(
-                    "INSERT INTO worker (id, host, pid, version, models, life, seen_at)"
-                    " VALUES ($1, $2, $3, $4, $5, $6, ledger_now())",
+                    "INSERT INTO worker (id, host, pid, version, models, devices, life, seen_at)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, ledger_now())",
                     *row,
                 )
             except asyncpg.UniqueViolationError:
@@ -175,9 +184,12 @@ class PostgresWork:
         """Prove the worker alive and write new progress (0 to 1), in one write."""
         told = sorted(progress.items(), key=lambda item: item[0].task)
         steps = [(lease.task, lease.attempt, worker, value) for lease, value in told]
-        row = await self._store.database.row(RENEW, worker, *columns(steps, 4))
+        row = await self._store.database.row(RENEW, worker, *columns(steps, 4), STRAY)
         if not row["known"]:
             raise Conflict(f"Worker {worker} is not enrolled (any more).")
+        for task, attempt in row["strays"]:  # of a claim that was made after we had given it up
+            with suppress(FerrotypeError):
+                await self.give_back(Lease(task, attempt, worker), "its worker knows nothing of it")
         return Renewal(frozenset(row["stop"]), frozenset(row["lost"]))
 
     async def settle(self, lease: Lease, ending: Ending) -> Task:
@@ -263,8 +275,8 @@ class PostgresWork:
     async def _succeed_all(
         self, ends: Sequence[tuple[Lease, Result]]
     ) -> Sequence[Task | Exception]:
-        steps = {
-            lease.task: Step(
+        steps = [
+            Step(
                 lease.task,
                 lease.attempt,
                 lease.worker,
@@ -272,11 +284,11 @@ class PostgresWork:
                 used=numbers_of(result),
             )
             for lease, result in ends
-        }
+        ]
 
         async def work(conn: Connection, tries: int) -> Sequence[Task | Exception]:
             told = self._store.told(Who.WORKER)
-            moved, topics = await moves.apply(conn, Move.SUCCEED, list(steps.values()), told)
+            moved, topics = await moves.apply(conn, Move.SUCCEED, steps, told)
             self._store.ring(topics)
             return [await _answer(conn, moved.get(lease.task), lease) for lease, _ in ends]
 
@@ -304,9 +316,7 @@ def _claim_of(row: Any, worker: str) -> Claim:
 
 async def lose_all(store: Store) -> None:
     """Make every task PENDING again (or CANCELED) whose worker is not enrolled (any more)."""
-    orphans = """SELECT t.id FROM task t WHERE t.status = 'RUNNING'
-        AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = t.worker) LIMIT 200"""
-    while rows := await store.database.fetch(orphans):
+    while rows := await store.database.fetch(f"SELECT t.id FROM task t WHERE {ORPHAN} LIMIT 200"):
         steps = [Step(row[0], why="its worker ended") for row in rows]
         if not await store.move_all(Move.LOSE, steps, Who.JANITOR):
             return

@@ -19,6 +19,7 @@ from ferrotype.task import LONELY_AFTER, Move, Task, Who
 _KEY = "id, account, name, hint, scope, priority, created_at, expires_at, revoked_at"
 _LIVE_SECRETS = """SELECT kid, bytes FROM secret WHERE until_at IS NULL OR until_at > ?
     ORDER BY from_at DESC"""
+_WORKERS = "SELECT id, host, pid, version, models, devices, seen_at FROM worker"
 _STUCK = """SELECT id FROM task WHERE status IN ('PENDING', 'RUNNING') AND attempt >= ?
     ORDER BY n"""
 
@@ -143,7 +144,7 @@ class SqliteAdmin:
         """Return the workers that are enrolled now."""
         conn = self._store.reader
         now = self._store.now(conn)
-        rows = conn.execute("SELECT id, host, pid, version, models, seen_at FROM worker").fetchall()
+        rows = conn.execute(_WORKERS).fetchall()
         return [
             WorkerSeen(
                 id=row[0],
@@ -151,7 +152,8 @@ class SqliteAdmin:
                 pid=row[2],
                 version=row[3],
                 models=tuple(msgspec.json.decode(row[4], type=list[str])),
-                age=(now - row[5]) / SECOND,
+                devices=tuple(msgspec.json.decode(row[5], type=list[str])),
+                age=(now - row[6]) / SECOND,
             )
             for row in rows
         ]

@@ -73,12 +73,13 @@ class SqliteWork:
             card.pid,
             card.version,
             msgspec.json.encode(card.models).decode(),
+            msgspec.json.encode(card.devices).decode(),
         )
 
         def command(batch: Batch) -> None:
             batch.conn.execute(
-                "INSERT INTO worker (id, host, pid, version, models, seen_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO worker (id, host, pid, version, models, devices, seen_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (*row, batch.now),
             )
 

@@ -67,6 +67,7 @@ CREATE TABLE worker (
     pid INTEGER NOT NULL,
     version TEXT NOT NULL,
     models TEXT[] NOT NULL,
+    devices TEXT[] NOT NULL,
     life TEXT NOT NULL,     -- by which other processes of its machine see that it ended, or ''
     seen_at TIMESTAMPTZ NOT NULL
 ) WITH (fillfactor = 50);
@@ -129,6 +130,7 @@ CREATE INDEX task_due ON task (not_before, model)
 CREATE INDEX task_held_by ON task (worker) WHERE status = 'RUNNING';
 CREATE INDEX task_attended ON task (attended_until)
     WHERE attended_until IS NOT NULL AND stop_at IS NULL AND status IN ('PENDING', 'RUNNING');
+CREATE INDEX task_stuck ON task (n) WHERE attempt >= 20 AND status IN ('PENDING', 'RUNNING');
 CREATE INDEX task_listing ON task (account, submit_at DESC, n DESC);
 CREATE INDEX task_expiry ON task (expires_at) WHERE expires_at IS NOT NULL;
 
