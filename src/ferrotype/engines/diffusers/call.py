@@ -9,6 +9,7 @@ import torch
 
 from ferrotype.engines.diffusers import memory, outputs
 from ferrotype.engines.diffusers.loader import Loaded
+from ferrotype.engines.diffusers.options import Options
 from ferrotype.engines.diffusers.outputs import Drawn
 from ferrotype.engines.diffusers.plan import Piece, Plan, choose
 from ferrotype.engines.diffusers.seat import Pulse, Seat
@@ -26,11 +27,12 @@ class Call:
         self,
         seats: Sequence[Seat],
         loaded: Loaded,
+        options: Options,
         device: torch.device,
         make_room: Callable[[], object],
     ) -> None:
         wish = read(seats[0].job)
-        self._plan = Plan(seats[0].job, wish, loaded, choose(wish.mode, loaded))
+        self._plan = Plan(seats[0].job, wish, options, choose(wish.mode, loaded))
         self._seats = {seat.job.task: seat for seat in seats}
         self._loaded = loaded
         self._device = device
@@ -104,7 +106,7 @@ class Call:
         seats = list({piece.job.task: self._seats[piece.job.task] for piece in pieces}.values())
         shape = (plan.wish.mode, plan.canvas.drawn, plan.frames, len(pieces))
         unknown = self._loaded.options.compile and shape not in self._loaded.shapes
-        with Pulse(seats, self._loaded.options.load_within if unknown else 0.0) as pulse:
+        with Pulse(seats, plan.options.load_within if unknown else 0.0, done) as pulse:
             steps = Steps(
                 seats, plan.steps, done=done, share=share, pulse=pulse, device=self._device
             )
@@ -115,7 +117,7 @@ class Call:
         _log.info(
             "drawn", model=pieces[0].job.model, mode=plan.wish.mode.value, at_once=len(pieces),
             size="{}*{}".format(*plan.canvas.drawn), frames=plan.frames, steps=steps.count,
-            seconds_a_step=steps.seconds,
+            seconds_a_step=steps.seconds, peak_bytes=memory.peak(self._device),
         )  # fmt: skip
         return drawn
 

@@ -2,16 +2,15 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import msgspec
-import structlog
 
 from ferrotype.engines.diffusers.gathering import Gathering
 from ferrotype.engines.diffusers.health import Health
 from ferrotype.engines.diffusers.options import Options, read_options
-from ferrotype.engines.diffusers.seat import Seat
+from ferrotype.engines.diffusers.seat import Pulse, Seat
 from ferrotype.engines.diffusers.wish import modes_of
 from ferrotype.media import Output
 from ferrotype.ports.engine import Bench, EngineUnfit, Job
@@ -24,7 +23,7 @@ ALONE = {  # before torch is imported: nothing is fetched, nothing is told
     "TOKENIZERS_PARALLELISM": "false",
 }
 
-_log = structlog.get_logger(__name__)
+WARM_WITHIN = 540.0  # seconds; tasks of what is still loading then wait for it
 
 
 class Diffusers:
@@ -41,14 +40,22 @@ class Diffusers:
             raise ImportError(f"{error}; pip install 'ferrotype[diffusers]'") from error
 
         self._health = Health()
+        self._wrong: dict[str, str] = {}
         self._menu = self._read(recipes)
         self.concurrency = max((one.batch for one in self._menu.values()), default=1)
         self._thread = ThreadPoolExecutor(1, "pipeline")  # the only one that calls pipelines
         self._runner = Runner(device, weights, self._health, list(self._menu.values()))
         self._gathering = Gathering(self._begin)
-        for model, options in self._menu.items():
-            if options.warm:
-                self._thread.submit(self._runner.warm, model, options).result()
+        self._warm()
+
+    def _warm(self) -> None:
+        """Load the recipes that are to be warm: before the first task, if that takes no hour."""
+        warm = [
+            self._thread.submit(self._runner.warm, model, options)
+            for model, options in self._menu.items()
+            if options.warm
+        ]
+        wait(warm, timeout=WARM_WITHIN)
 
     def _read(self, recipes: Mapping[str, Mapping[str, Any]]) -> dict[str, Options]:
         menu = {}
@@ -56,7 +63,9 @@ class Diffusers:
             try:
                 menu[model] = read_options(table)
             except msgspec.ValidationError as error:
-                self._health.ail(model, f"its options are wrong: {error}.", for_good=True)
+                why = self._wrong[model] = f"its options are wrong: {error}."
+                if model != "*" or len(recipes) == 1:
+                    self._health.ail(model, why, for_good=True)
         return menu
 
     @property
@@ -66,19 +75,20 @@ class Diffusers:
 
     async def run(self, job: Job, bench: Bench) -> Sequence[Output]:
         """Draw with the job's mates. Raises `EngineRefusal`, `EngineUnfit`, `MemoryError`."""
-        name = job.model if job.model in self._menu else "*"
-        if not modes_of(job.kind):
-            self._health.ail(name, f"diffusers does not serve {job.kind}.", for_good=True)
-        unfit = self._health.unfit
-        if (why := unfit.get(job.model, unfit.get(name))) is not None:
-            raise EngineUnfit(why)
-        if name not in self._menu:
-            raise EngineUnfit(f"there is no recipe for {job.model}.")
+        options = self._menu.get(job.model) or self._menu.get("*")
+        if options is None:
+            why = self._wrong.get("*", f"there is no recipe for {job.model}.")
+            self._health.ail(job.model, self._wrong.get(job.model, why), for_good=True)
+        elif not modes_of(job.kind):
+            self._health.ail(job.model, f"diffusers does not serve {job.kind}.", for_good=True)
+        if (unfit := self._health.unfit.get(job.model)) is not None:
+            raise EngineUnfit(unfit)
         seat = Seat(job, bench)
         self._gathering.join(seat)
         return await seat.outcome()
 
     def _begin(self, party: list[Seat]) -> None:
         model = party[0].job.model
-        name = model if model in self._menu else "*"
-        self._thread.submit(self._runner.serve, name, self._menu[name], party)
+        options = self._menu.get(model) or self._menu["*"]
+        waiting = Pulse(party, options.load_within)
+        self._thread.submit(self._runner.serve, options, party, waiting)

@@ -8,7 +8,6 @@ from typing import cast
 
 import av
 import numpy as np
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -27,7 +26,7 @@ def encoder(asked: str) -> str:
     if asked != "auto":
         return asked
     try:
-        context = cast(VideoCodecContext, av.CodecContext.create("h264_nvenc", "w"))
+        context = av.CodecContext.create("h264_nvenc", "w")
         context.width, context.height, context.pix_fmt = 640, 480, "yuv420p"
         context.time_base = Fraction(1, 25)
         context.open()

@@ -61,6 +61,15 @@ def broke(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error) for word in _BROKEN)
 
 
+def peak(device: torch.device) -> int | None:
+    """Return the most bytes that were in use since the last time this was asked."""
+    if device.type != "cuda":
+        return None
+    most = int(torch.cuda.max_memory_allocated(device))
+    torch.cuda.reset_peak_memory_stats(device)
+    return most
+
+
 def free() -> None:
     """Give back what nothing holds any more."""
     gc.collect()

@@ -116,7 +116,8 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def loading(self) -> bytes:
         """What the loaded pipeline depends on: recipes alike in it share one."""
-        return msgspec.json.encode({name: getattr(self, name) for name in _LOADING})
+        steps = self.steps if isinstance(self.cache, MagCache) else None
+        return msgspec.json.encode([getattr(self, name) for name in _LOADING] + [steps])
 
     @property
     def device_bytes(self) -> int | None:

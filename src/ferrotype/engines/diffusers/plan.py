@@ -10,6 +10,7 @@ from PIL import Image
 from ferrotype.engines.diffusers import abilities
 from ferrotype.engines.diffusers.canvas import Canvas, canvas_for, frames_for
 from ferrotype.engines.diffusers.loader import Loaded
+from ferrotype.engines.diffusers.options import Options
 from ferrotype.engines.diffusers.tuning import CALLED
 from ferrotype.engines.diffusers.wish import Mode, Wish, refusal
 from ferrotype.media import File
@@ -32,12 +33,12 @@ class Piece:
 
 
 class Plan:
-    """What is to be made of a wish by a loaded pipeline. Raises `EngineRefusal`."""
+    """What is to be made of a wish by a pipeline, as a recipe says. Raises `EngineRefusal`."""
 
-    def __init__(self, job: Job, wish: Wish, loaded: Loaded, pipe: Any) -> None:
+    def __init__(self, job: Job, wish: Wish, options: Options, pipe: Any) -> None:
         self.wish = wish
         self.pipe = pipe
-        self.options = options = loaded.options
+        self.options = options
         self.takes = abilities.parameters(pipe)
         multiple = options.multiple or abilities.multiple_of(pipe)
         self.canvas: Canvas = canvas_for(wish.size, multiple, options.max_pixels)

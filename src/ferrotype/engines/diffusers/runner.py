@@ -17,13 +17,9 @@ from ferrotype.engines.diffusers.seat import Pulse, Seat
 from ferrotype.engines.diffusers.shelf import Shelf
 from ferrotype.engines.diffusers.steps import Stopped
 from ferrotype.engines.diffusers.wish import Mode, modes_of
-from ferrotype.ports.engine import EngineRefusal, EngineUnfit
+from ferrotype.ports.engine import EngineRefusal, EngineUnfit, Job
 
 _log = structlog.get_logger(__name__)
-
-
-class Unserved(Exception):
-    """These weights can never do what this model is for."""
 
 
 class Runner:
@@ -44,23 +40,19 @@ class Runner:
         except EngineUnfit:
             return
 
-    def serve(self, model: str, options: Options, party: Sequence[Seat]) -> None:
-        """Make what a party asks for, and end each of its jobs."""
+    def serve(self, options: Options, party: Sequence[Seat], waiting: Pulse) -> None:
+        """Make what a party asks for, and end each of its jobs. `waiting` ends once it is begun."""
         party = [seat for seat in party if not seat.left]
-        if not party:
-            return
         try:
-            with Pulse(party, 0.0 if options in self._shelf else options.load_within):
-                loaded = self._load(model, options)
-            self._check(loaded, party[0].job.kind)
-            self._make(loaded, party)
-        except Unserved as error:
-            self._health.ail(model, str(error), for_good=True)
-            _fail(party, EngineUnfit(str(error)))
-        except EngineUnfit as error:
-            _fail(party, error)
+            with waiting:
+                if not party:
+                    return
+                loaded = self._load(party[0].job.model, options)
+            self._check(loaded, party[0].job)
+            self._make(loaded, options, party)
         except BaseException as error:
-            _fail(party, error)
+            for seat in party:
+                seat.fail(error)
 
     def _load(self, model: str, options: Options) -> Loaded:
         """Return a recipe's pipeline. Raises `EngineUnfit`, and then the model is."""
@@ -76,18 +68,24 @@ class Runner:
         memory.free()
         raise EngineUnfit(why)
 
-    def _check(self, loaded: Loaded, kind: str) -> None:
-        """Raise `Unserved` when no job of this kind can ever be made with these weights."""
-        wanted = modes_of(kind)
-        drawn = kind == "image-edit" and Mode.DRAW in abilities.modes(loaded.pipe)
-        if not drawn and not any(loaded.serves(mode) for mode in wanted):
-            name = type(loaded.pipe).__name__
-            raise Unserved(f"{name} cannot do {kind}: give this model other weights.")
+    def _check(self, loaded: Loaded, job: Job) -> None:
+        """Raise `EngineUnfit` when no job of this kind can ever be made with these weights.
 
-    def _make(self, loaded: Loaded, party: Sequence[Seat]) -> None:
+        Models that draw may be sent a picture to edit: that is the one job's trouble.
+        """
+        drawn = job.kind == "image-edit" and Mode.DRAW in abilities.modes(loaded.pipe)
+        if not drawn and not any(loaded.serves(mode) for mode in modes_of(job.kind)):
+            name = type(loaded.pipe).__name__
+            why = f"{name} cannot do {job.kind}: give this model other weights."
+            self._health.ail(job.model, why, for_good=True)
+            raise EngineUnfit(why)
+
+    def _make(self, loaded: Loaded, options: Options, party: Sequence[Seat]) -> None:
+        def make_room() -> None:
+            self._shelf.keep_only(loaded)
+
         try:
-            call = Call(party, loaded, self._device, lambda: self._shelf.keep_only(loaded))
-            made = call.make()
+            made = Call(party, loaded, options, self._device, make_room).make()
         except (Stopped, EngineRefusal, MemoryError):
             raise
         except Exception as error:
@@ -101,20 +99,15 @@ class Runner:
                 seat.give(made[seat.job.task])
             return
         for seat in party:  # whose fault it was shows when each is alone
-            self._alone(loaded, seat)
+            self._alone(loaded, options, seat)
 
-    def _alone(self, loaded: Loaded, seat: Seat) -> None:
+    def _alone(self, loaded: Loaded, options: Options, seat: Seat) -> None:
         try:
-            self._make(loaded, [seat])
+            self._make(loaded, options, [seat])
         except MemoryError:
             raise
         except Exception as error:
             seat.fail(error)
-
-
-def _fail(party: Sequence[Seat], error: BaseException) -> None:
-    for seat in party:
-        seat.fail(error)
 
 
 def _sentence(error: BaseException) -> str:

@@ -51,16 +51,16 @@ class Seat:
 
 
 class Pulse:
-    """Tells that jobs are alive while nothing can be counted, for `within` seconds at most."""
+    """Tells from now on that jobs are alive, though nothing can be counted: `within` seconds."""
 
-    def __init__(self, seats: Sequence[Seat], within: float) -> None:
+    def __init__(self, seats: Sequence[Seat], within: float, fraction: float = 0.0) -> None:
         self._seats = seats
+        self._fraction = fraction
         self._until = time.monotonic() + within
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
+        threading.Thread(target=self._beat, name="pulse", daemon=True).start()
 
     def __enter__(self) -> "Pulse":
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,4 +74,4 @@ class Pulse:
         while not self._over.wait(TICK) and time.monotonic() < self._until:
             for seat in self._seats:
                 if not seat.left:
-                    seat.bench.progress(0.0)
+                    seat.bench.progress(self._fraction)

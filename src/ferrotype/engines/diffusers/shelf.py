@@ -2,7 +2,6 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 
 import structlog
 import torch
@@ -13,8 +12,6 @@ from ferrotype.engines.diffusers.memory import Bytes
 from ferrotype.engines.diffusers.options import Options
 
 _log = structlog.get_logger(__name__)
-
-Load = Callable[[Options, str, torch.device], Loaded]
 
 
 class Shelf:
@@ -75,3 +72,5 @@ class Shelf:
         _log.info("dropped", weights=dropped.options.weights)
         if hasattr(dropped.pipe, "remove_all_hooks"):
             dropped.pipe.remove_all_hooks()
+        if dropped.options.compile:
+            torch.compiler.reset()  # what was compiled holds on to what it was compiled for

@@ -32,7 +32,8 @@ class Weights(Struct, frozen=True):
     @property
     def title(self) -> str:
         """How a file names them: without this machine's paths."""
-        return Path(self.name).name if self.local else f"{self.name}@{self.revision}"
+        name = Path(self.name).name if self.local else self.name
+        return f"{name}@{self.revision}" if self.revision else name
 
     def folder(self, pulled: str) -> Path:
         """Return where they lie, in `pulled` for a hub id. Raises `ValueError`."""

@@ -14,6 +14,9 @@ LAST = ("last_frame", "last_frame_url")
 REFERENCES = ("reference_image", "reference_urls", "ref_images_url")
 PICTURES = ("images", "base_image_url")
 REPAINTED = ("stylization_all", "description_edit")  # functions that an instruction can describe
+UNSERVED = (  # fields that change what is made, and that no pipeline knows
+    "template", "bbox_list", "color_palette", "enable_interleave", "enable_sequential",
+)  # fmt: skip
 SECONDS = 5.0
 MAX_STEPS = 200
 
@@ -78,9 +81,7 @@ def read(job: Job) -> Wish:
             raise refusal("The weights that serve this model take pictures, not films or sound.")
     if job.fields.get("sound"):
         raise refusal("Films of this model have sound, and the weights that serve it make none.")
-    function = job.fields.get("function")
-    if function is not None and function not in REPAINTED:
-        raise refusal(f"The weights that serve this model cannot do {function}.")
+    _refuse_fields(job.fields)
     films = mode.films
     return Wish(
         mode=mode,
@@ -91,6 +92,17 @@ def read(job: Job) -> Wish:
         guidance=_number(job.fields, "guidance", "scale"),
         strength=_number(job.fields, "strength"),
     )
+
+
+def _refuse_fields(fields: dict[str, Any]) -> None:
+    function = fields.get("function")
+    if function is not None and function not in REPAINTED:
+        raise refusal(f"The weights that serve this model cannot do {function}.")
+    if fields.get("style") not in (None, "<auto>"):
+        raise refusal("The weights that serve this model know no style; put it into the prompt.")
+    for name in UNSERVED:
+        if fields.get(name):
+            raise refusal(f"The weights that serve this model cannot follow {name}.")
 
 
 def _mode(job: Job) -> tuple[Mode, tuple[File, ...], set[str]]:
