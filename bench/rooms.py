@@ -5,7 +5,8 @@ import itertools
 import sys
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,30 +15,42 @@ from msgspec.structs import replace
 from ferrotype.engine_rooms.process import ProcessRoom
 from ferrotype.media import Output
 from ferrotype.ports.engine import Job
-from ferrotype.ports.engine_room import Recipe
+from ferrotype.ports.engine_room import Made, Recipe
 
 T = TypeVar("T")
 FOREVER = 3600.0  # seconds without progress: whoever measures has a deadline of their own
 
 
 class Room:
-    """One engine process of diffusers, driven from a thread that does not measure."""
+    """One engine process of diffusers, driven from a thread of its own.
 
-    def __init__(self, folder: Path, recipes: Mapping[str, Mapping[str, Any]]) -> None:
+    `first`: a program that the process is to run before it makes its engine.
+    """
+
+    def __init__(
+        self, folder: Path, recipes: Mapping[str, Mapping[str, Any]], *, first: str = "pass"
+    ) -> None:
         self._folder = folder
         self._numbers = itertools.count()
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         options = {"device": "", "weights": str(folder), "recipes": dict(recipes)}
-        first = next(iter(recipes))
         # the child finds its modules where we found ours, however those were made known to us
-        start = f"import sys; sys.path[:0] = {sys.path!r}; from ferrotype.engine_host.__main__ "
+        start = (
+            f"import sys; sys.path[:0] = {sys.path!r}\n"
+            "from ferrotype import plugins\n"
+            "from ferrotype.engine_host.__main__ import main\n"
+            "load = plugins.load_engine\n"
+            f"plugins.load_engine = lambda name: exec({first!r}, {{}}) or load(name)\n"
+            "main()"
+        )
         self._room = ProcessRoom(
             Recipe(
-                model=first, engine="diffusers", label="substitute", options=options, stall=FOREVER
+                model="*", engine="diffusers", label="substitute", options=options, stall=FOREVER
             ),
             folder / "room",
-            host=(sys.executable, "-c", start + "import main; main()"),
+            host=(sys.executable, "-c", start),
         )
 
     def start(self) -> float:
@@ -60,25 +73,51 @@ class Room:
             **(plain | more),
         )  # fmt: skip
 
+    @property
+    def pid(self) -> int | None:
+        """The engine process's id."""
+        return self._room.pid
+
+    @property
+    def unfit(self) -> Mapping[str, str]:
+        """Why, by model, it cannot be served now, as the process last said."""
+        return self._room.unfit
+
+    def begin(self, job: Job, progress: Callable[[float], None] = lambda _: None) -> "Future[Made]":
+        """Run one job, and do not wait for it."""
+        return asyncio.run_coroutine_threadsafe(self._run(job, progress), self._loop)
+
+    def stop(self, task: str, grace: float = 2.0) -> None:
+        """Have a job stop, as the worker does."""
+        self._do(self._room.stop(task, grace))
+
     def run(self, jobs: Sequence[Job]) -> tuple[float, list[Sequence[Output]]]:
         """Run jobs as mates; return the seconds until the last of them ended, and the outputs."""
-        names = tuple(job.task for job in jobs)
-        mates = [replace(job, mates=tuple(n for n in names if n != job.task)) for job in jobs]
         began = time.perf_counter()
-        made = self._do(self._all(mates))
+        running = [self.begin(job) for job in mates(jobs)]
+        made = [one.result().outputs for one in running]
         return time.perf_counter() - began, made
 
-    async def _all(self, jobs: Sequence[Job]) -> list[Sequence[Output]]:
+    async def _run(self, job: Job, progress: Callable[[float], None]) -> Made:
         async def no_note(_: bytes) -> None:
             return
 
-        work = [self._room.run(job, lambda _: None, no_note) for job in jobs]
-        return [made.outputs for made in await asyncio.gather(*work)]
+        return await self._room.run(job, progress, no_note)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, if that was not done."""
+        if self._loop.is_closed():
+            return
         self._do(self._room.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def mates(jobs: Sequence[Job]) -> list[Job]:
+    """Return jobs that are to run in one call: each knows the others."""
+    names = [job.task for job in jobs]
+    return [replace(job, mates=tuple(n for n in names if n != job.task)) for job in jobs]

@@ -11,6 +11,7 @@ MANY = ("QwenImageEditPlusPipeline", "Flux2Pipeline", "Flux2KleinPipeline")  # p
 INSTRUCTED = ("Edit", "Kontext")  # in the names of classes that need a picture to change
 REPAINTING = ("Img2Img",)
 ALONE = ("WanVACEPipeline", "LTXConditionPipeline")  # make one film a call
+CHECKED = {"Wan": 16, "LTX": 32}  # what sides must be multiples of, whatever the VAE
 STILLS = ("WanPipeline",)  # make a picture of a film of one frame
 
 
@@ -35,9 +36,10 @@ def _film_modes(pipe: Any, takes: Mapping[str, inspect.Parameter], name: str) ->
     found = set()
     if "ImageToVideo" not in name and "Animate" not in name and "VideoToVideo" not in name:
         found.add(Mode.FILM)
-    if "image" in takes:
+    one, two = _pictures(pipe)
+    if "image" in takes and one:
         found.add(Mode.FIRST)
-    if ("last_image" in takes and _ends(pipe)) or "conditions" in takes:
+    if ("last_image" in takes and two) or "conditions" in takes:
         found.add(Mode.BETWEEN)
     if "reference_images" in takes:
         found.add(Mode.REFER)
@@ -46,13 +48,15 @@ def _film_modes(pipe: Any, takes: Mapping[str, inspect.Parameter], name: str) ->
     return frozenset(found)
 
 
-def _ends(pipe: Any) -> bool:
-    """Tell whether the weights know what to do with a last picture."""
+def _pictures(pipe: Any) -> tuple[bool, bool]:
+    """Tell whether the weights film on from one picture, and between two."""
     if getattr(pipe.config, "expand_timesteps", False):
-        return False
+        return True, False
     config = getattr(backbone(pipe), "config", None)
-    seen = getattr(config, "image_dim", None) is not None
-    return not seen or getattr(config, "pos_embed_seq_len", None) is not None
+    if getattr(config, "image_dim", None) is None:  # pictures are not looked at apart
+        return True, True
+    ends = getattr(config, "pos_embed_seq_len", None) is not None
+    return not ends, ends
 
 
 def backbone(pipe: Any) -> Any:
@@ -77,7 +81,9 @@ def multiple_of(pipe: Any) -> int:
     config = getattr(processor, "config", None)
     least = getattr(config, "vae_scale_factor", 1) or 1
     own = (spatial or 8) * (side if isinstance(side, int) else 1)
-    return math.lcm(own, least, 16 if type(pipe).__name__.startswith("Wan") else 1)
+    name = type(pipe).__name__
+    checked = next((n for family, n in CHECKED.items() if name.startswith(family)), 1)
+    return math.lcm(own, least, checked)
 
 
 def frame_step(pipe: Any) -> int:

@@ -120,8 +120,6 @@ def pipeline_class(name: str) -> Any:
 
 def load(options: Options, pulled: str, device: torch.device) -> Loaded:
     """Load a recipe's pipeline onto the device. Raises whatever keeps it from that."""
-    for problem in options.problems(pulled):
-        raise ValueError(problem)
     folder = Weights(options.weights, options.revision).folder(pulled)
     kind = pipeline_class(_class_name(options, folder))
     found: dict[str, Any] = {}

@@ -30,6 +30,8 @@ class Shelf:
         """Return a recipe's pipeline, loaded if need be. Raises whatever keeps it from that."""
         key = options.loading
         if key not in self._loaded:
+            for problem in options.problems(self._pulled):
+                raise ValueError(problem)
             self._make_room(loader.estimate(options, self._pulled, self._device))
             self._loaded[key] = self._load(options)
         self._loaded.move_to_end(key)
