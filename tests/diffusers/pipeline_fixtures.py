@@ -35,7 +35,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def menu(models: Path) -> dict[str, dict[str, Any]]:
     """One recipe for each family, under its name."""
     recipes: dict[str, dict[str, Any]] = {
-        path.name: {"weights": str(path), **STEPS} for path in models.iterdir()
+        path.parent.name: {"weights": str(path.parent), **STEPS}
+        for path in models.glob("*/model_index.json")
     }
     for name in recipes:
         if name.startswith(("wan", "vace", "ltx")):

@@ -9,6 +9,7 @@ import diffusers
 import torch
 import transformers
 from bench.shapes import byte_tokenizer, seeded, still_vae, umt5, wan_ti2v, z_image
+from peft import LoraConfig, get_peft_model_state_dict
 from tokenizers import pre_tokenizers
 
 
@@ -286,6 +287,21 @@ def save(name: str, folder: Path) -> None:
         BUILD[name]().save_pretrained(str(folder / name), safe_serialization=True)
 
 
+def save_lora(name: str, into: str, folder: Path) -> None:
+    """Write a LoRA that changes one network of a pipeline."""
+    with seeded("cpu", torch.float32):
+        pipe = BUILD[name]()
+        network = getattr(pipe, into)
+        targets = ["to_q", "to_k", "to_v"]
+        network.add_adapter(
+            LoraConfig(r=2, lora_alpha=8, target_modules=targets, init_lora_weights=False)
+        )
+    layers = get_peft_model_state_dict(network)
+    type(pipe).save_lora_weights(str(folder), transformer_lora_layers=layers)
+
+
 if __name__ == "__main__":
     for wanted in BUILD:
         save(wanted, Path(sys.argv[1]))
+    save_lora("flux", "transformer", Path(sys.argv[1]) / "flux-lora")
+    save_lora("wan-experts", "transformer_2", Path(sys.argv[1]) / "wan-lora")

@@ -5,7 +5,6 @@ import math
 import re
 import struct
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +170,6 @@ def _numbers(file: Path, size: int) -> int:
     return total
 
 
-@cache
 def _tensors(file: Path) -> tuple[tuple[int, str], ...]:
     """Read how many numbers of which kind a safetensors file holds, from its header."""
     with file.open("rb") as stream:

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from test_families import only, shown
+from test_pipelines import only, shown
 
 pytest_plugins = ["pipeline_fixtures"]
 

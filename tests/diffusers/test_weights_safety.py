@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_families import only, shown
+from test_pipelines import only, shown
 
 from ferrotype.ports.engine import EngineUnfit
 
@@ -102,7 +102,5 @@ def test_pulled_weights_are_found_under_their_revision(
     room = open_room({"flux": own, "absent": own | {"weights": "someone/else"}})
     said = shown(only(room.run([room.job("flux", "text-to-image", (64, 64))])[1]))[1]
     assert said["Weights"] == f"someone/flux@{REVISION}"
-    with pytest.raises(
-        EngineUnfit, match=r"someone/else.* is not here yet: ferrotype "
-    ):
+    with pytest.raises(EngineUnfit, match=r"someone/else.* is not here yet: ferrotype "):
         room.run([room.job("absent", "text-to-image", (64, 64))])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from bench.rooms import Room, mates
 from structlog.testing import capture_logs
-from test_batches import jobs, pixels
-from test_families import only, shown
+from test_batched_calls import jobs, pixels
+from test_pipelines import only, shown
 
 from ferrotype.ports.engine_room import EngineDied
 

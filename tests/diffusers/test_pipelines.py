@@ -136,7 +136,7 @@ def test_each_of_several_pictures_has_its_own_seed(studio: Room) -> None:
     several = [shown(output)[1]["Seed"] for output in made[0]]
     assert several == ["7", "8", "9"]
     _, third = studio.run([studio.job("flux", "text-to-image", (64, 64), seed=9)])
-    assert np.array_equal(shown(made[0][2])[0], shown(only(third))[0])
+    assert np.array_equal(np.asarray(shown(made[0][2])[0]), np.asarray(shown(only(third))[0]))
 
 
 def test_a_mark_is_stamped_when_it_is_asked_for(studio: Room) -> None:
@@ -156,7 +156,7 @@ def test_negative_words_change_what_is_drawn_and_stand_in_the_file(studio: Room)
     plain = studio.job("sd", "text-to-image", (64, 64))
     kept = studio.job("sd", "text-to-image", (64, 64), negative="people")
     one, other = (shown(only(studio.run([job])[1])) for job in (plain, kept))
-    assert not np.array_equal(one[0], other[0])
+    assert not np.array_equal(np.asarray(one[0]), np.asarray(other[0]))
     assert other[1]["Negative prompt"] == "people"
     unused = studio.job("z-image", "text-to-image", (64, 64), negative="people")
     said = shown(only(studio.run([unused])[1]))[1]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bench.rooms import Room, mates
-from test_families import film, only, shown
+from test_pipelines import film, only, shown
 
 from ferrotype.ports.engine import Job
 
@@ -49,7 +49,7 @@ def test_pictures_of_one_call_are_those_of_three(name: str, batching: Room, stud
 
 
 def test_films_of_one_call_are_those_of_three(batching: Room, studio: Room) -> None:
-    more = {"kind": "text-to-video", "duration": 0.5}
+    more: dict[str, Any] = {"kind": "text-to-video", "duration": 0.5}
     together = batching.run(jobs(batching, "wan", **more))[1]
     for made, alone in zip(together, jobs(studio, "wan", **more), strict=True):
         other = film(only(studio.run([alone])[1]))[0]
