@@ -56,6 +56,7 @@ BUILT_IN = {
         "ferrotype.engines.diffusers.engine:Diffusers",
         "Install what it needs: pip install 'ferrotype[diffusers]'.",
         shares=True,
+        needs=("accelerate", "diffusers", "torch", "transformers"),
         options="ferrotype.engines.diffusers.options:Options",
     ),
     "echo": Plugin(

@@ -207,6 +207,7 @@ PNG = File(path="/x.png", type="image/png", width=800, height=400)
         (job("image-to-video", img_url=PNG), Mode.FIRST),
         (job("first-last-frame-to-video", first_frame_url=PNG, last_frame_url=PNG), Mode.BETWEEN),
         (job("reference-to-video", reference_image=PNG), Mode.REFER),
+        (job("video-edit", ref_images_url=PNG, fields={"function": "image_reference"}), Mode.REFER),
     ],
 )
 def test_a_job_says_by_kind_and_files_what_is_to_be_done(asked: Job, mode: Mode) -> None:
@@ -224,6 +225,8 @@ def test_a_job_says_by_kind_and_files_what_is_to_be_done(asked: Job, mode: Mode)
         job("image-to-video", img_url=msgspec.structs.replace(PNG, type="video/mp4")),
         job("text-to-video", fields={"sound": True}),
         job("text-to-image", fields={"steps": 0}),
+        job("video-edit", ref_images_url=PNG, fields={"function": "video_edit"}),
+        job("video-edit", fields={"function": "image_reference"}),
     ],
 )
 def test_what_no_pipeline_can_follow_is_refused(asked: Job) -> None:
@@ -262,7 +265,7 @@ def test_a_recipe_that_fails_is_tried_again_with_growing_pauses() -> None:
 class Bench:
     """A bench that nobody stops."""
 
-    workdir = Path("/")
+    workdir, final = Path("/"), True
 
     def __init__(self) -> None:
         self.stopping = threading.Event()

@@ -13,9 +13,10 @@ FIRST = ("first_frame", "first_frame_url", "img_url", "image_url")
 LAST = ("last_frame", "last_frame_url")
 REFERENCES = ("reference_image", "reference_urls", "ref_images_url")
 PICTURES = ("images", "base_image_url")
-REPAINTED = ("stylization_all", "description_edit")  # functions that an instruction can describe
+FUNCTIONS = ("stylization_all", "description_edit", "image_reference")  # served by words and files
 UNSERVED = (  # fields that change what is made, and that no pipeline knows
     "template", "bbox_list", "color_palette", "enable_interleave", "enable_sequential",
+    "obj_or_bg", "control_condition",
 )  # fmt: skip
 SECONDS = 5.0
 MAX_STEPS = 200
@@ -44,6 +45,7 @@ MIXED = {  # kinds whose jobs say by their files what is to be done
     "image-to-video": (Mode.FIRST, Mode.BETWEEN),
     "first-last-frame-to-video": (Mode.BETWEEN,),
     "reference-to-video": (Mode.REFER,),
+    "video-edit": (Mode.REFER,),
 }
 
 
@@ -80,7 +82,10 @@ def read(job: Job) -> Wish:
         if not file.type.startswith("image/"):
             raise refusal("The weights that serve this model take pictures, not films or sound.")
     if job.fields.get("sound"):
-        raise refusal("Films of this model have sound, and the weights that serve it make none.")
+        raise refusal(
+            "Films of this model have sound, and the weights that serve it make none. (A recipe "
+            "that is narrowed by sound = false takes it away from the model.)"
+        )
     _refuse_fields(job.fields)
     films = mode.films
     return Wish(
@@ -96,7 +101,7 @@ def read(job: Job) -> Wish:
 
 def _refuse_fields(fields: dict[str, Any]) -> None:
     function = fields.get("function")
-    if function is not None and function not in REPAINTED:
+    if function is not None and function not in FUNCTIONS:
         raise refusal(f"The weights that serve this model cannot do {function}.")
     if fields.get("style") not in (None, "<auto>"):
         raise refusal("The weights that serve this model know no style; put it into the prompt.")
@@ -109,7 +114,7 @@ def _mode(job: Job) -> tuple[Mode, tuple[File, ...], set[str]]:
     """Say what is asked for, with which files, and which roles those were."""
     if "video" not in job.kind:
         pictures, used = _given(job, PICTURES)
-        return (Mode.EDIT if pictures else Mode(job.kind)), pictures, used
+        return (Mode.EDIT if pictures else modes_of(job.kind)[0]), pictures, used
     first, of_first = _given(job, FIRST)
     last, of_last = _given(job, LAST)
     shown, of_shown = _given(job, REFERENCES)
@@ -117,7 +122,7 @@ def _mode(job: Job) -> tuple[Mode, tuple[File, ...], set[str]]:
         return Mode.REFER, shown, of_shown
     if first and last:
         return Mode.BETWEEN, (first[0], last[0]), of_first | of_last
-    return (Mode.FIRST if first else Mode(job.kind)), first[:1], of_first
+    return (Mode.FIRST if first else modes_of(job.kind)[0]), first[:1], of_first
 
 
 def _given(job: Job, roles: tuple[str, ...]) -> tuple[tuple[File, ...], set[str]]:
