@@ -30,7 +30,7 @@ def measure(folder: Path) -> Section:
 
     weights = shapes.save(NAME, "tiny", folder)
     recipe = {"weights": str(weights), "steps": STEPS, "guidance": 0.0, "warm": True}
-    room = Room(folder / "room", {NAME: recipe | {"label": "substitute"}}, first=SLOW)
+    room = Room(folder / "room", {NAME: recipe}, first=SLOW)
     room.start()
     exec(SLOW, {})  # in this process too
     bare, alone, ours = Bare(weights), [], []

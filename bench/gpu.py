@@ -176,7 +176,7 @@ def bare(bench: Bench, name: str) -> Any:
 
 def recipe(bench: Bench, name: str, **more: Any) -> Facts:
     """Return a recipe for a shape."""
-    return {"weights": str(bench.weights / name), "label": "substitute", **more}
+    return {"weights": str(bench.weights / name), **more}
 
 
 @contextlib.contextmanager

@@ -67,6 +67,7 @@ class Room:
         plain: dict[str, Any] = {
             "prompt": "a flower shop", "negative": "", "n": 1, "seed": 1, "fields": {},
             "inputs": {}, "duration": None, "fps": None, "memo": None,
+            "served_by": "diffusers; substitute",
         }  # fmt: skip
         return Job(
             task=task, attempt=1, model=model, kind=kind, size=size, workdir=str(folder),

@@ -16,7 +16,7 @@ if not (HERE / ".torch" / ".done").exists():
     pytest.skip("tests/diffusers/ready installs torch", allow_module_level=True)
 
 Open = Callable[..., Room]
-STEPS = {"steps": 3, "label": "substitute"}
+STEPS = {"steps": 3}
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,7 @@ def _lead(settings: Settings, crew: Crew) -> Recipe:
         return replace(first, options=options | ({"device": crew.device} if crew.device else {}))
     recipes = {
         recipe.model: resolve(recipe.options, f'[recipes."{recipe.model}"]')
-        | {"batch": recipe.batch, "label": recipe.label}
+        | {"batch": recipe.batch}
         for recipe in crew.recipes
     }
     return replace(

@@ -29,7 +29,7 @@ WARM_WITHIN = 540.0  # seconds; tasks of what is still loading then wait for it
 class Diffusers:
     """Draws by diffusers. `device`: such as "cuda:0" ("": the best there is).
 
-    `weights`: the folder of what was pulled. `recipes`: options by model, with `batch` and `label`.
+    `weights`: the folder of what was pulled. `recipes`: options by model, with `batch`.
     """
 
     def __init__(self, device: str, weights: str, recipes: Mapping[str, Mapping[str, Any]]) -> None:

@@ -24,7 +24,7 @@ def facts(
     ]
     found: dict[str, object] = {
         "Software": SOFTWARE,
-        "Engine": f"diffusers; {options.label}" if options.label else "diffusers",
+        "Engine": job.served_by or "diffusers",
         "Model asked": job.model,
         "Weights": Weights(options.weights, options.revision).title,
         "LoRA": ", ".join(loras) or None,

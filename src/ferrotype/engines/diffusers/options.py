@@ -61,7 +61,7 @@ class Lora(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A recipe's options. `batch` and `label` come from the recipe itself.
+    """A recipe's options. `batch` comes from the recipe itself.
 
     `weights`: an absolute folder, or a hub id with `revision` (40 hex digits) that was pulled.
     `pipeline`: the class to load them as, where model_index.json names another.
@@ -111,7 +111,6 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     codec: Literal["auto", "libx264", "h264_nvenc"] = "auto"
     watermark: bool = False
     batch: Annotated[int, Meta(ge=1, le=64)] = 1
-    label: str = ""
 
     @property
     def loading(self) -> bytes:
