@@ -1,6 +1,6 @@
 """Writes a film: H.264 in MP4 without sound, its index at the front."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -37,14 +37,33 @@ def encoder(asked: str) -> str:
 
 def write(
     path: Path,
-    frames: Iterator[Pixels],
+    frames: Callable[[], Iterator[Pixels]],
     size: tuple[int, int],
     fps: int,
     tags: dict[str, str],
     codec: str,
 ) -> None:
-    """Write frames (height, width, 3) of exactly `size` = (width, height), both even."""
+    """Write frames (height, width, 3) of exactly `size` = (width, height), both even.
+
+    Where the GPU's encoder, chosen by us, does not take this film, the processor writes it.
+    """
     chosen = encoder(codec)
+    try:
+        _write(path, frames(), size, fps, tags, chosen)
+    except av.error.FFmpegError:
+        if codec != "auto" or chosen == "libx264":
+            raise
+        _write(path, frames(), size, fps, tags, "libx264")
+
+
+def _write(
+    path: Path,
+    frames: Iterator[Pixels],
+    size: tuple[int, int],
+    fps: int,
+    tags: dict[str, str],
+    chosen: str,
+) -> None:
     options = {"movflags": "+faststart"}
     with av.open(str(path), "w", format="mp4", options=options) as film:
         film.metadata.update(tags)

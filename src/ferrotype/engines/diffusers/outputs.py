@@ -75,7 +75,10 @@ def _film(drawn: Drawn, plan: Plan, folder: Path) -> Output:
     canvas = Canvas(plan.canvas.asked, (wide, high))
     said = facts.facts(piece.job, plan.options, canvas, piece.seed, _told(drawn, plan))
     path = folder / f"{piece.i:02}.mp4"
-    frames = _frames(drawn, plan, canvas)
+
+    def frames() -> Iterator[Pixels]:
+        return _frames(drawn, plan, canvas)
+
     films.write(path, frames, canvas.asked, plan.fps, facts.tags(said), plan.options.codec)
     seconds = plan.shown / plan.fps
     width, height = canvas.asked
