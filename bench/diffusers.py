@@ -14,7 +14,8 @@ from bench.rows import Row, Section
 SIDE, STEPS, ROUNDS = 128, 8, 9  # pixels, steps of a call, calls of each kind
 NAME = "z-image-turbo"
 SLOW = """
-import time, diffusers
+import time, diffusers, torch
+torch.set_num_threads(1)
 whole = diffusers.ZImageTransformer2DModel.forward
 def forward(self, *args, **more):
     time.sleep(0.25)

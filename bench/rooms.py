@@ -18,6 +18,7 @@ from ferrotype.ports.engine import Job
 from ferrotype.ports.engine_room import Made, Recipe
 
 T = TypeVar("T")
+CALM = "import torch; torch.set_num_threads(1)\n"  # more threads only slow tiny work down
 FOREVER = 3600.0  # seconds without progress: whoever measures has a deadline of their own
 
 

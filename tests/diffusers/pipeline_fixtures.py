@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench.rooms import Room
+from bench.rooms import CALM, Room
 
 HERE = Path(__file__).parent
 
@@ -50,7 +50,7 @@ def studio(
     menu: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Room]:
     """One engine process that serves every family."""
-    room = Room(tmp_path_factory.mktemp("studio"), menu)
+    room = Room(tmp_path_factory.mktemp("studio"), menu, first=CALM)
     room.start()
     yield room
     room.close()
@@ -61,8 +61,8 @@ def open_room(tmp_path: Path) -> Iterator[Open]:
     """Make engine processes that end with the test."""
     rooms: list[Room] = []
 
-    def make(recipes: dict[str, dict[str, Any]], first: str = "pass") -> Room:
-        room = Room(tmp_path / f"room-{len(rooms)}", recipes, first=first)
+    def make(recipes: dict[str, dict[str, Any]], first: str = "") -> Room:
+        room = Room(tmp_path / f"room-{len(rooms)}", recipes, first=CALM + first)
         rooms.append(room)
         room.start()
         return room

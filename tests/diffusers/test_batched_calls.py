@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench.rooms import Room, mates
+from bench.rooms import CALM, Room, mates
 from test_pipelines import film, only, shown
 
 from ferrotype.ports.engine import Job
@@ -17,7 +17,7 @@ FAMILIES = ("flux", "qwen", "sd", "z-image")
 @pytest.fixture(scope="module")
 def batching(menu: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Any:
     recipes = {name: menu[name] | {"batch": 3} for name in (*FAMILIES, "wan")}
-    room = Room(tmp_path_factory.mktemp("batching"), recipes)
+    room = Room(tmp_path_factory.mktemp("batching"), recipes, first=CALM)
     room.start()
     yield room
     room.close()

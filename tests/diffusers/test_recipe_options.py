@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench.rooms import Room
+from bench.rooms import CALM, Room
 from test_batched_calls import pixels
 from test_pipelines import film, only, shown
 
@@ -67,7 +67,7 @@ def drawn(
     }
     for name, (change, _) in WRONG.items():
         recipes[name] = menu["flux"] | with_paths(change, models) | {"warm": True}
-    room = Room(tmp_path_factory.mktemp("recipes"), recipes)
+    room = Room(tmp_path_factory.mktemp("recipes"), recipes, first=CALM)
     room.start()
     unfit = dict(room.unfit)
     made: dict[str, Output] = {}
