@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-all bench bench-large soak chaos fuzz values lock clean
+.PHONY: help setup demo check test test-all bench bench-large gpu soak chaos fuzz values lock clean
 
 BIN := .venv/bin
 CORE := tests/unit tests/integration tests/acceptance
@@ -52,6 +52,10 @@ bench-large: $(BIN)/.tests ## PostgreSQL with ten million tasks, one million of 
 	tests/postgres/ready
 	$(BIN)/python -m bench.large
 
+gpu: $(BIN)/.tests ## Models of real size with random weights, bare and through an engine (9 minutes, 45 GB)
+	tests/diffusers/ready
+	$(BIN)/python -m bench.gpu --out .bench/gpu
+
 soak: $(BIN)/.tests ## 50,000 tasks of ten accounts: memory, handles, threads and disk stay flat
 	$(BIN)/python -m bench.soak --tasks 50000
 
@@ -87,12 +91,16 @@ lock: ## Choose newer versions and write them, with hashes, into requirements/ (
 	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		tests/weights/requirements.in -o tests/weights/requirements.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		-c requirements/test.txt --override tests/diffusers/without.txt \
+		tests/diffusers/requirements.in -o tests/diffusers/requirements.txt
 
 values: $(BIN)/.tests ## Draw every model at every value that shapes its output (15 minutes)
 	$(BIN)/python -m pytest -q tests/heavy/test_every_value.py
 
 clean: ## Remove what these targets made, .venv and the demo's data included
-	rm -rf .venv tests/openapi/.venv tests/postgres/.server tests/traces/.otel tests/provenance/.c2pa tests/weights/.hub .demo .bench build dist src/*.egg-info
+	rm -rf .venv tests/openapi/.venv tests/postgres/.server tests/traces/.otel tests/provenance/.c2pa tests/weights/.hub tests/diffusers/.torch .demo .bench build dist src/*.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

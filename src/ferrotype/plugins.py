@@ -52,6 +52,13 @@ BUILT_IN = {
         "Install httpcore, httpx and av: pip install --force-reinstall ferrotype.",
         options="ferrotype.engines.dashscope.options:Options",
     ),
+    "diffusers": Plugin(
+        "ferrotype.engines.diffusers.engine:Diffusers",
+        "Install what it needs: pip install 'ferrotype[diffusers]'.",
+        shares=True,
+        needs=("accelerate", "diffusers", "torch", "transformers"),
+        options="ferrotype.engines.diffusers.options:Options",
+    ),
     "echo": Plugin(
         "ferrotype.engines.echo:Echo",
         "Install ferrotype anew.",

@@ -24,7 +24,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
 
 
 def test_our_own_engines_are_there() -> None:
-    assert set(engines()) >= {"echo", "illustrator"}
+    assert set(engines()) >= {"diffusers", "echo", "illustrator"}
     assert load_engine("echo") is Echo
     assert load_engine("illustrator").__name__ == "Illustrator"
 

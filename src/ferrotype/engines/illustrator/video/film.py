@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from ferrotype.engines.illustrator import lettering, styles
 from ferrotype.engines.illustrator.drawing import Drawing
-from ferrotype.engines.illustrator.provenance import SOURCE, plain
+from ferrotype.engines.illustrator.provenance import SOURCE
 from ferrotype.engines.illustrator.reader import read
 from ferrotype.engines.illustrator.scene import Scene
 from ferrotype.engines.illustrator.video import camera, particles, sound
@@ -33,6 +33,7 @@ from ferrotype.engines.illustrator.video.shots import (
 )
 from ferrotype.media import File, Output
 from ferrotype.ports.engine import Bench, EngineRefusal, Job
+from ferrotype.provenance import plain
 
 SECONDS, FPS, LONGEST = 5.0, 30, 30.0
 OVERSCAN = 1.16

@@ -1,0 +1,71 @@
+"""`make gpu`: real-size shapes with random weights on a GPU, bare and through an engine room.
+
+python -m bench.gpu --out FOLDER [--scale tiny] [--seconds 520] [--weights FOLDER]
+
+Each part is measured for itself: one that fails says so, and the next begins. What is known is
+written after each, as gpu.json and gpu.md.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import diffusers
+import structlog
+import transformers
+
+from bench.gpu_films import Film, switching
+from bench.gpu_rooms import FILM, STILL, build, machine
+from bench.gpu_run import Bench, free
+from bench.gpu_stills import Still
+from ferrotype.engines.diffusers.engine import ALONE
+
+
+def roomiest() -> Path:
+    """Return a folder for 45 GB: in memory where it has them, else where most is free."""
+    places = [place for place in map(Path, ("/dev/shm", "/tmp", "/var/tmp")) if place.is_dir()]
+    space = {place: shutil.disk_usage(place).free for place in places}
+    return places[0] if space[places[0]] > 50e9 else max(places, key=lambda place: space[place])
+
+
+def main() -> int:
+    """Measure all parts; 0 when none failed."""
+    parser = argparse.ArgumentParser(prog="bench.gpu", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, default=roomiest() / "ferrotype-gpu")
+    parser.add_argument("--scale", choices=("tiny", "real"), default="real")
+    parser.add_argument("--seconds", type=float, default=520.0)
+    given = parser.parse_args()
+    os.environ.update(ALONE)
+    given.out.mkdir(parents=True, exist_ok=True)
+    given.weights.mkdir(parents=True, exist_ok=True)
+    diffusers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.set_verbosity_error()
+    with (given.out / "gpu.log").open("a", buffering=1) as log:
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(log))
+        bench = Bench(given.out, given.weights, given.scale, given.seconds)
+        still, film = Still(), Film()
+        bench.part("machine", machine, 30)
+        bench.part(f"{STILL}: build", build(STILL), 90)
+        bench.part(f"{STILL}: bare", still.load, 90)
+        bench.part(f"{STILL}: engine", still.against, 180)
+        bench.part(f"{STILL}: attention, s a call", still.backends, 60)
+        bench.part(f"{STILL}: compile", still.compiled, 90)
+        still.pipe = None
+        free()
+        bench.part(f"{FILM}: build", build(FILM), 90)
+        bench.part(f"{FILM}: engine", film.against, 150)
+        bench.part(f"{FILM}: compile", film.compiled, 90)
+        film.pipe = None
+        free()
+        bench.part("switching", switching, 120)
+        bench.part(f"{STILL}: compiled by recipe", still.through, 120)
+    shutil.rmtree(given.weights, ignore_errors=True)
+    shutil.rmtree(given.out / "rooms", ignore_errors=True)
+    return 1 if any("error" in facts for facts in bench.found.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
