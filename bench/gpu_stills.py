@@ -68,7 +68,6 @@ class Still:
             made.run([made.job("one", "text-to-image", (side, side))])
             yield from self._pairs(bench, made)
             yield from self._batches(bench, made)
-            yield from self._pressed(bench, made)
 
     def _pairs(self, bench: Bench, made: Room) -> Iterator[Facts]:
         side, path = self.side(bench), bench.out / "bare.png"
@@ -108,22 +107,28 @@ class Still:
                 }
         yield {"GiB in use by both after batches": used()}
 
-    def _pressed(self, bench: Bench, made: Room) -> Iterator[Facts]:
-        """Take nearly all memory away, and see what a party of four comes to."""
+    def pressed(self, bench: Bench) -> Iterator[Facts]:
+        """Leave ever less of the device's memory, and see what a party of four comes to."""
         if bench.device != "cuda":
             return
-        rest, _ = torch.cuda.mem_get_info()
-        weight = torch.empty(max(0, rest - GIB // 2), dtype=torch.uint8, device="cuda")
-        try:
-            side = 2 * self.side(bench)
-            jobs = [made.job("by-4", "text-to-image", (side, side)) for _ in range(4)]
-            seconds, outputs = made.run(jobs)
-            yield {"4 at once with 0.5 GiB left": f"{len(outputs)} made in {seconds:.1f} s"}
-        except Exception as error:
-            yield {"4 at once with 0.5 GiB left": f"{type(error).__name__}: {error}"}
-        finally:
-            del weight
-            free()
+        side = self.side(bench)
+        own = recipe(bench, STILL, guidance=0.0, steps=8, warm=True, batch=4)
+        for left in (4.0, 2.0, 0.5):
+            with room(bench, {"by-4": own}) as made:
+                made.start()
+                rest, _ = torch.cuda.mem_get_info()
+                weight = torch.empty(
+                    max(0, rest - int(left * GIB)), dtype=torch.uint8, device="cuda"
+                )
+                jobs = [made.job("by-4", "text-to-image", (side, side)) for _ in range(4)]
+                try:
+                    seconds, outputs = made.run(jobs)
+                    came_to = f"{len(outputs)} made in {seconds:.1f} s"
+                except Exception as error:
+                    came_to = f"{type(error).__name__}: {error}"
+                yield {f"4 at once with {left} GiB left": came_to}
+                del weight
+                free()
 
     def backends(self, bench: Bench) -> Iterator[Facts]:
         """Compare the attention backends that are installed here."""
