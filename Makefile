@@ -31,7 +31,7 @@ check: $(BIN)/.tests ## Style, types, the house's bands, the catalogue
 	$(BIN)/python -m pytest -q tests/unit/test_catalogue_data.py
 
 test: $(BIN)/.tests ## The core tests: unit, integration, acceptance
-	$(BIN)/python -m pytest -q $(CORE)
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile $(CORE)
 
 test-all: test ## The core tests, then each heavy group (named in FERROTYPE_REQUIRE: no skipping)
 	@for group in $(GROUPS); do \

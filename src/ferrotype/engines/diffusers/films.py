@@ -71,6 +71,7 @@ def _write(
         picture = cast(VideoStream, film.add_stream(chosen, rate=fps, options=own))
         picture.width, picture.height, picture.pix_fmt = *size, "yuv420p"
         context = picture.codec_context
+        context.thread_type = "AUTO"  # whole frames side by side: slices keep few cores busy
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = LIMITED
         for number, pixels in enumerate(frames):
