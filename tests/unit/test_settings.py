@@ -111,7 +111,13 @@ def test_a_wrong_variable_is_told_in_one_sentence(environ: dict[str, str], said:
         ('[recipes."*"]\nengine = "mine"\nlabel = "substitute"', "allow_substitutes = true"),
         ('[recipes."*"]\nengine = "echo"\nstal = 3', "Did you mean stall"),
         ('[recipes."*"]\nengine = "echo"\nstall = "long"', "is not a duration"),
+        ('[recipes."*"]\nengine = "echo"\nstall = "0s"', "longer than nothing"),
+        ('[recipes."*"]\nengine = "echo"\ndeadline = 0', "longer than nothing"),
         ('[recipes."*"]\nengine = "echo"\noptions = 3', "options"),
+        ('[recipes."*"]\nengine = "echo"\nlabel = "same weights"', 'is "test pattern"'),
+        ('[recipes."*"]\nengine = "dashscope"\nlabel = "substitute"', 'is "upstream"'),
+        ('[recipes.""]\nengine = "echo"', "has 1 to 128 characters"),
+        ('[recipes."a b"]\nengine = "echo"', "has 1 to 128 characters"),
     ],
 )
 def test_a_wrong_file_is_told_in_one_sentence(text: str, said: str) -> None:
