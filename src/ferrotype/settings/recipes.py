@@ -107,6 +107,7 @@ def _resolve(value: Any, where: str) -> Any:
         return value
     if value.keys() != {"env"}:
         return resolve(value, where)
-    if not os.environ.get(value["env"]):
-        raise SettingsError(f"{where}: the variable {value['env']} is not set.")
-    return os.environ[value["env"]]
+    name = str(value["env"])
+    if not (found := os.environ.get(name)):
+        raise SettingsError(f"{where}: the variable {name} is not set.")
+    return found
