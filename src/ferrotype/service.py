@@ -29,7 +29,7 @@ from ferrotype.limits import VendorLimits
 from ferrotype.ports.admin import Key
 from ferrotype.ports.bell import Bell
 from ferrotype.ports.clock import Clock
-from ferrotype.ports.engine import marked
+from ferrotype.ports.engine import MARK, marked
 from ferrotype.ports.engine_room import Recipe, recipe_of
 from ferrotype.ports.ledger import Added, Intake, ListQuery, Page
 from ferrotype.ports.media_store import MediaStore
@@ -128,22 +128,22 @@ class Service:
         if self._limits:
             self._limits.submit(caller.account, checked.model)
         part = await self._rehearse(caller.account, model)
-        order = _forwarded(checked.order, body) if recipe.forwards else checked.order
+        order, refusal = _kept(checked.order, body, recipe, part), checked.refusal or part.refusal
         new = NewTask(
             account=caller.account,
             key=caller.id,
             model=model,
             route=route,
-            order=replace(order, rehearsed=part.task) if part.task else order,
+            order=order,
             request_id=request_id,
             served_by=recipe.served_by,
             total=checked.total,
             priority=caller.priority,
-            shape=shape_of(order) if recipe.batch > 1 else "",
+            shape=shape_of(order) if recipe.batch > 1 and refusal is None else "",
             attended_for=self._options.attended_for if checked.attended else None,
             delay=0.4 * self._options.latency + part.delay,
             idempotency=idempotency,
-            refusal=checked.refusal or part.refusal,
+            refusal=refusal,
         )
         added = await self._add(new, resolve)
         self._count(added, caller.account, checked.model)
@@ -309,8 +309,16 @@ class Service:
             return
 
 
+def _kept(order: Order, body: Mapping[str, Any], recipe: Recipe, part: Part) -> Order:
+    """Return an order with all that its attempts are to know. Raises `Refused`."""
+    order = _forwarded(order, body) if recipe.forwards else order
+    return replace(order, rehearsed=part.task) if part.task else order
+
+
 def _forwarded(order: Order, body: Mapping[str, Any]) -> Order:
     """Keep a body to pass on: a mark for each input, all else as it came. Raises `Refused`."""
+    if any(MARK.fullmatch(text) for text in _texts(body)):
+        raise InvalidParameter("input:... with a number is no text that can be passed on here.")
     posted = marked(body, order.inputs)
     if len(msgspec.json.encode(posted)) > MAX_POSTED:
         raise InvalidParameter(f"The request is longer than {MAX_POSTED} bytes without its files.")

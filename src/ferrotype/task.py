@@ -185,6 +185,9 @@ class NewTask(Struct, frozen=True, kw_only=True):
     id: str | None = None
 
 
+MAX_MEASURE = 2**53
+
+
 class Result(Struct, frozen=True, kw_only=True):
     """What a SUCCEEDED task made. `kid` names the secret that signs its URLs; fixed at settle."""
 
@@ -194,9 +197,19 @@ class Result(Struct, frozen=True, kw_only=True):
     kid: str = ""
 
     def numbers(self) -> dict[str, float]:
-        """Return the measures of its usage that can be added up."""
-        known = self.usage.items()
-        return {k: v for k, v in known if isinstance(v, int | float) and not isinstance(v, bool)}
+        """Return the measures of its usage that can be added up.
+
+        An upstream may have told it: names that no database takes, and numbers that are none, are
+        left out.
+        """
+        return {
+            name: value
+            for name, value in self.usage.items()
+            if isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and abs(value) < MAX_MEASURE
+            and name.isprintable()
+        }
 
 
 class Task(Struct, frozen=True, kw_only=True):

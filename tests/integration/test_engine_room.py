@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -124,29 +125,82 @@ async def test_an_exception_leaves_the_process_alone(make: Make, tmp_path: Path)
     assert room.pid == pid
 
 
-@pytest.mark.parametrize("answer", ["None", '["0.png"]', "job"])
-async def test_an_engine_that_returns_no_outputs_is_told_so_at_once(
-    answer: str, tmp_path: Path
-) -> None:
-    script = tmp_path / "sloppy.py"
+@asynccontextmanager
+async def sloppy(folder: Path, does: str, unfit: str = "{}") -> AsyncIterator[ProcessRoom]:
+    """Open a room of an engine that does what a careless stranger's may do."""
+    script = folder / "sloppy.py"
     script.write_text(
         textwrap.dedent(f"""
+        import asyncio
         from ferrotype import plugins
         from ferrotype.engine_host.__main__ import main
+        from ferrotype.media import Output
+        from ferrotype.ports.engine import EngineRefusal
 
         class Sloppy:
-            concurrency = 1
+            concurrency = 2
+            unfit = {unfit}
             async def run(self, job, bench):
-                return {answer}
+                if job.prompt == "wait":
+                    await asyncio.sleep(0.5)
+                    return []
+                {does}
 
         plugins.load_engine = lambda name: lambda **options: Sloppy()
         main()
         """)
     )
-    room = ProcessRoom(recipe(), tmp_path / "room", host=(sys.executable, str(script)))
-    with pytest.raises(EngineDied, match="TypeError"):
-        await asyncio.wait_for(room.run(job(tmp_path, "a cat"), ignore, no_note), 20)
-    await room.close()
+    room = ProcessRoom(recipe(), folder / "room", host=(sys.executable, str(script)))
+    try:
+        yield room
+    finally:
+        await room.close()
+
+
+@pytest.mark.parametrize("answer", ["None", '["0.png"]', "job"])
+async def test_an_engine_that_returns_no_outputs_is_told_so_at_once(
+    answer: str, tmp_path: Path
+) -> None:
+    async with sloppy(tmp_path, f"return {answer}") as room:
+        with pytest.raises(EngineDied, match="TypeError"):
+            await asyncio.wait_for(room.run(job(tmp_path, "a cat"), ignore, no_note), 20)
+
+
+@pytest.mark.parametrize(
+    ("does", "why"),
+    [
+        ('bench.report(usage={"a": "x" * 5_000_000}); return []', "over the limit"),
+        ('bench.report(usage={"a": object()}); return []', "holds what JSON cannot"),
+        ('bench.report(shown={"a": "\\ud800"}); return []', "holds what JSON cannot"),
+        ('bench.progress(float("nan")); return []', "would not be read"),
+        ('await bench.note("text")', "TypeError"),
+        ('raise EngineRefusal("C" * 300, "no")', "would not be read"),
+        ('raise EngineRefusal("Code", object())', "cannot be told"),
+        ('raise RuntimeError("\\ud800")', "ud800"),
+        ("return [Output(error_code='C')] * 65", "would not be read"),
+        ('return [Output(path="0.png", seconds=float("nan"))]', "would not be read"),
+    ],
+)
+async def test_what_cannot_be_told_is_the_fault_of_its_job_alone(
+    does: str, why: str, tmp_path: Path
+) -> None:
+    async with sloppy(tmp_path, does) as room:
+        await room.start()
+        waits = job(tmp_path, "wait", task="neighbour")
+        neighbour = asyncio.create_task(room.run(waits, ignore, no_note))
+        with pytest.raises(EngineDied, match=why) as died:
+            await asyncio.wait_for(room.run(job(tmp_path, "a cat"), ignore, no_note), 20)
+        assert died.value.alone
+        assert (await neighbour).outputs == []
+
+
+@pytest.mark.parametrize("unfit", ['{"m" * 200: "x"}', '{None: "x"}', '{"m": 5}', "[]"])
+async def test_an_engine_that_cannot_say_how_it_is_is_unfit_for_all(
+    unfit: str, tmp_path: Path
+) -> None:
+    async with sloppy(tmp_path, "return []", unfit) as room:
+        await room.start()
+        assert "cannot say how it is" in room.unfit["*"]
 
 
 async def test_after_a_crash_the_next_job_gets_a_new_process(make: Make, tmp_path: Path) -> None:

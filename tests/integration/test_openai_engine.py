@@ -15,6 +15,8 @@ from PIL import Image
 from rooms import ignore, job, no_note, until
 
 from ferrotype.engine_rooms.process import ProcessRoom
+from ferrotype.engines.openai.health import MAX_ANSWER, Health
+from ferrotype.engines.openai.options import Options
 from ferrotype.media import File, Output
 from ferrotype.ports.engine import EngineRefusal, EngineUnfit, Job
 from ferrotype.ports.engine_room import EngineDied, Recipe
@@ -472,3 +474,36 @@ async def test_a_slow_server_that_is_well_is_waited_for(
     vllm.drawn.set()
     await running
     assert said[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (b'{"data":[{"id":"\xff"}]}', "is no such server"),
+        (b'{"data":[],"x":' + b"[" * 100_000, "is no such server"),
+        (b"x" * (MAX_ANSWER + 1), "does not end"),
+    ],
+)
+async def test_a_look_ends_whatever_the_server_says(told: bytes, why: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + told)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        options = Options(url=f"http://127.0.0.1:{port}")
+        assert why in str((await asyncio.to_thread(Health, options)).why)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"url": "http://[::1"},
+        {"url": "http://127.0.0.1:99999"},
+        {"url": "http://127.0.0.1", "key": "sk-mine "},
+    ],
+)
+def test_what_would_break_every_request_is_told_before(options: dict[str, Any]) -> None:
+    assert len(list(Options(**options).problems())) == 1

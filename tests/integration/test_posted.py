@@ -64,6 +64,7 @@ async def test_no_body_is_kept_for_an_engine_of_ours(tmp_path: Path) -> None:
     ("more", "why"),
     [
         ({"picture_of_next_year": DATA}, "in a field that takes none"),
+        ({"negative_prompt": mark("mask", 3)}, "no text that can be passed on"),
         ({"note": "x" * MAX_POSTED}, f"longer than {MAX_POSTED} bytes"),
     ],
 )
@@ -75,3 +76,20 @@ async def test_what_the_ledger_must_not_hold_is_refused(
         answer = await client.post(T2I, json=body, headers=ASYNC)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidParameter")
     assert why in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "shaped"),
+    [(b"", True), (b'{"running": 1}', False), (b'{"fail": {"code": "No"}}', False)],
+)
+async def test_what_is_rehearsed_is_no_mate(rule: bytes, shaped: bool, tmp_path: Path) -> None:
+    batching = Recipe(model="*", engine="echo", label="test pattern", batch=4)
+    body = {"model": MODEL, "input": {"prompt": "a kite"}}
+    async with house(tmp_path, recipes=(batching,)) as place:
+        if rule:
+            await place.rehearsal.add(rule)
+        async with place.client() as client:
+            assert (await client.post(T2I, json=body, headers=ASYNC)).status_code == 200
+        claim = await place.ledger.claim(place.worker, [MODEL])
+    assert claim
+    assert bool(claim.shape) is shaped

@@ -112,6 +112,11 @@ def test_a_wait_is_believed_within_reason(header: str, seconds: float | None) ->
             [Item(url="http://h/v")],
             {"orig_prompt": "o"},
         ),
+        (
+            {"results": [{"url": "http://h/1", "svg_url": "x"}], "url": "http://h/2", "n": 1},
+            [Item(url="http://h/1")],
+            {"n": 1},
+        ),
         ({"results": {"video_url": "http://h/v"}}, [Item(url="http://h/v")], {}),
         ({"output_video_url": "http://h/v"}, [Item(url="http://h/v")], {}),
         ({"image_url": "http://h/i"}, [Item(url="http://h/i")], {}),

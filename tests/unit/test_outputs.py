@@ -3,13 +3,14 @@
 import os
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_echo import Notebook, job
 
 from ferrotype.engines.echo import Echo, pixel
 from ferrotype.media import Output
-from ferrotype.worker.outputs import BadOutput, inspect
+from ferrotype.worker.outputs import MAX_TOLD, BadOutput, inspect, weigh
 
 LIMIT = 1000
 
@@ -96,3 +97,14 @@ async def test_as_many_as_were_asked_for(count: int, tmp_path: Path) -> None:
     outputs = await made("a cat", tmp_path / "job", n=2)
     with pytest.raises(BadOutput, match="asked for"):
         inspect(outputs, tmp_path / "job", count, LIMIT)
+
+
+def test_what_an_answer_is_to_tell_is_small_and_flat() -> None:
+    weigh(None)
+    weigh({"image_count": 1, "sizes": [{"width": 1, "x": [[None]]}]})
+    deep: dict[str, Any] = {}
+    for _ in range(40):
+        deep = {"a": [deep]}
+    for told, why in ((deep, "nested"), ({"a": "x" * MAX_TOLD}, f"more than {MAX_TOLD}")):
+        with pytest.raises(BadOutput, match=why):
+            weigh(told)

@@ -8,6 +8,7 @@ import pytest
 
 from ferrotype.ports.engine_room import Recipe
 from ferrotype.settings import Settings, SettingsError, is_loopback, load, reference, seconds
+from ferrotype.settings.recipes import resolve
 from ferrotype.wiring.shared import load_catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -111,7 +112,13 @@ def test_a_wrong_variable_is_told_in_one_sentence(environ: dict[str, str], said:
         ('[recipes."*"]\nengine = "mine"\nlabel = "substitute"', "allow_substitutes = true"),
         ('[recipes."*"]\nengine = "echo"\nstal = 3', "Did you mean stall"),
         ('[recipes."*"]\nengine = "echo"\nstall = "long"', "is not a duration"),
+        ('[recipes."*"]\nengine = "echo"\nstall = "0s"', "longer than nothing"),
+        ('[recipes."*"]\nengine = "echo"\ndeadline = 0', "longer than nothing"),
         ('[recipes."*"]\nengine = "echo"\noptions = 3', "options"),
+        ('[recipes."*"]\nengine = "echo"\nlabel = "same weights"', 'is "test pattern"'),
+        ('[recipes."*"]\nengine = "dashscope"\nlabel = "substitute"', 'is "upstream"'),
+        ('[recipes.""]\nengine = "echo"', "has 1 to 128 characters"),
+        ('[recipes."a b"]\nengine = "echo"', "has 1 to 128 characters"),
     ],
 )
 def test_a_wrong_file_is_told_in_one_sentence(text: str, said: str) -> None:
@@ -257,3 +264,9 @@ def test_the_blocks_of_the_reference_are_a_settings_file() -> None:
     chosen = load(environ={})
     assert [recipe.model for recipe in chosen.all_recipes] == ["wan2.2-t2i-plus"]
     assert "wan2.2-t2i-plus" in load_catalogue(chosen).models
+
+
+@pytest.mark.parametrize("name", ["NONESUCH", 5, ["A"]])
+def test_a_variable_that_is_none_is_told_by_its_name(name: object) -> None:
+    with pytest.raises(SettingsError, match="is not set"):
+        resolve({"a": [{"key": {"env": name}}]}, "options")

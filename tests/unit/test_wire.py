@@ -270,3 +270,26 @@ def test_of_a_repeated_name_the_last_counts() -> None:
 def test_a_query_of_a_thousand_fields_is_refused() -> None:
     with pytest.raises(InvalidParameter):
         wire.read_query(b"&".join([b"a=1"] * 1000))
+
+
+def test_what_is_shown_does_not_take_the_place_of_the_frame() -> None:
+    shown = {"task_id": "theirs", "task_status": "PENDING", "orig_prompt": "a"}
+    result = replace(RESULT, outputs=(OK,), shown=shown)
+    film = Catalogue.load().models["wan2.2-t2v-plus"]
+    task = replace(ENDED, status=Status.SUCCEEDED, result=result)
+    output = json.loads(wire.queried("r", task, [URL], film))["output"]
+    assert (output["task_id"], output["task_status"]) == (BASE.id, "SUCCEEDED")
+    assert (output["video_url"], output["orig_prompt"]) == (URL, "a")
+
+
+def test_only_numbers_that_can_be_added_up_are_added_up() -> None:
+    usage = {
+        "image_count": 2,
+        "seconds": 1.5,
+        "ratio": "1:1",
+        "audio": True,
+        "huge": 10**400,
+        "none": float("nan"),
+        "a\0b": 1,
+    }
+    assert replace(RESULT, usage=usage).numbers() == {"image_count": 2, "seconds": 1.5}

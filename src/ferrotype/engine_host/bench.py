@@ -33,14 +33,14 @@ class JobBench:
         self.shown: dict[str, Any] | None = None
         self._task = job.task
         self._line = line
-        self._said_at = 0.0
+        self._said, self._said_at = 0.0, 0.0
         self._notes: dict[int, asyncio.Future[None]] = {}
 
     def progress(self, fraction: float, step: int = 0, steps: int = 0) -> None:
         """Say how far the job is; said too often, only some of it is sent."""
         now = time.monotonic()
-        if now - self._said_at >= QUIET or fraction >= 1:
-            self._said_at = now
+        if now - self._said_at >= QUIET or fraction >= 1 > self._said:
+            self._said, self._said_at = fraction, now
             self._line.send(frames.Progress(self._task, float(fraction)))
 
     async def note(self, memo: bytes) -> None:
@@ -49,7 +49,7 @@ class JobBench:
             raise ValueError(f"a memo may have {frames.MAX_MEMO} bytes, this has {len(memo)}")
         number = len(self._notes)
         self._notes[number] = asyncio.get_running_loop().create_future()
-        self._line.send(frames.Note(self._task, number, memo))
+        self._line.send(frames.Note(self._task, number, bytes(memo)))
         await self._notes[number]
 
     def report(

@@ -83,10 +83,14 @@ class Host:
         await asyncio.wait({making})
         await bench.cleared()
         del self._jobs[task]
-        ending = _ending(task, making, bench)
-        if isinstance(ending, frames.Returned):
-            self._line.beat()  # so that the task does not come again before the room knows
-        self._line.send(ending)
+        try:
+            ending = _ending(task, making, bench)
+            if isinstance(ending, frames.Returned):
+                self._line.beat()  # so that the task does not come again before the room knows
+            self._line.send(ending)
+        except Exception as error:  # of a stranger's making, and no news would count as a stall
+            why = f"what the engine said cannot be told: {error!a}"[:LONGEST]
+            self._line.send(frames.Failed(task, why))
 
 
 async def _at(bench: JobBench, work: Coroutine[Any, Any, Sequence[Output]]) -> Sequence[Output]:
@@ -105,10 +109,15 @@ def _ending(task: str, making: asyncio.Task[Sequence[Output]], bench: JobBench) 
     if error is None:
         return frames.Done(task, list(making.result()), bench.usage, bench.shown)
     if isinstance(error, EngineRefusal):
-        return frames.Refused(task, error.refusal, error.message[:LONGEST])
+        return frames.Refused(task, error.refusal, _sentence(error.message))
     if isinstance(error, EngineUnfit):
-        return frames.Returned(task, error.message[:LONGEST])
+        return frames.Returned(task, _sentence(error.message))
     traceback.print_exception(error)
     if isinstance(error, MemoryError):
         os._exit(OUT_OF_MEMORY)
-    return frames.Failed(task, f"{type(error).__name__}: {error}"[:LONGEST])
+    return frames.Failed(task, _sentence(f"{type(error).__name__}: {error}"))
+
+
+def _sentence(text: str) -> str:
+    """Return text as it can travel: file names and upstreams may have put half characters in it."""
+    return text.encode("utf-8", "backslashreplace").decode()[:LONGEST]

@@ -45,13 +45,14 @@ class Line:
         """Give a sign of life. It says how the models are, as far as that can be told."""
         try:
             unfit = {model: why[: frames.LONGEST] for model, why in self._unfit().items()}
+            self.send(frames.Heartbeat(unfit))
         except Exception as error:  # a stranger's code, asked in a thread of ours
-            unfit = {"*": f"the engine cannot say how it is: {error!r}"[: frames.LONGEST]}
-        self.send(frames.Heartbeat(unfit))
+            why = f"the engine cannot say how it is: {error!a}"[: frames.LONGEST]
+            self.send(frames.Heartbeat({"*": why}))
 
     def send(self, frame: frames.ToRoom) -> None:
-        """Send one frame; it is with the kernel when this returns."""
-        packed = frames.pack(frame)
+        """Send one frame; it is with the kernel when this returns. Raises `BrokenFrame`."""
+        packed = frames.pack_checked(frame)
         try:
             with self._sending:
                 self._socket.sendall(packed)

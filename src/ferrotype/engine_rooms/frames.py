@@ -124,11 +124,28 @@ _encoder = msgspec.json.Encoder()
 
 
 def pack(frame: ToHost | ToRoom) -> bytes:
-    """Return a frame as it travels. Raises `BrokenFrame` when it is too long."""
-    body = _encoder.encode(frame)
+    """Return a frame as it travels. Raises `BrokenFrame` when it is too long, or holds no data."""
+    try:
+        body = _encoder.encode(frame)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        why = f"a {type(frame).__name__} holds what JSON cannot: {type(error).__name__}"
+        raise BrokenFrame(why) from error
     if len(body) > MAX_FRAME:
         raise BrokenFrame(f"a frame of {len(body)} bytes is over the limit of {MAX_FRAME}")
     return len(body).to_bytes(4, "big") + body
+
+
+def pack_checked(frame: ToRoom) -> bytes:
+    """Return a frame with what a stranger's engine said in it, as it travels.
+
+    Raises `BrokenFrame` for what the room would not read: it would end the whole process.
+    """
+    packed = pack(frame)
+    try:
+        _to_room.decode(packed[4:])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BrokenFrame(f"a {type(frame).__name__} would not be read: {error}") from error
+    return packed
 
 
 async def receive(reader: asyncio.StreamReader) -> ToRoom | None:
@@ -141,7 +158,7 @@ async def receive(reader: asyncio.StreamReader) -> ToRoom | None:
         if error.expected == 4 and not error.partial:
             return None
         raise BrokenFrame("the engine host hung up within a frame") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenFrame(f"the engine host sent no proper frame: {error}") from error
 
 

@@ -165,7 +165,7 @@ def queried(request_id: str, task: Task, urls: Sequence[str], model: Model | Non
     if status is Status.FAILED:
         output["code"], output["message"] = task.code, task.message
     elif task.result:
-        output |= dialects.made(task.result, urls, model)
+        output |= dialects.made(task.result, urls, model) | output  # an upstream names no frame
         answer["usage"] = task.result.usage
         if model and "repainted" in model.traits:
             output["start_time"] = output["scheduled_time"][:19]

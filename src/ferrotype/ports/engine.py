@@ -1,5 +1,6 @@
 """The engine job: what an engine is given, and what it answers. Runs inside the child process."""
 
+import re
 import threading
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from msgspec import Struct
 
 from ferrotype.errors import FerrotypeError
 from ferrotype.media import File, Output
+
+MARK = re.compile("input:[a-z_]+:[0-9]+")
 
 
 def mark(role: str, i: int) -> str:

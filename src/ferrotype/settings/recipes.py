@@ -13,6 +13,8 @@ from ferrotype.settings.values import SettingsError, seconds
 
 LABELS = ("same weights", "substitute", "upstream", "illustration", "test pattern")
 OWN_LABELS = {"illustrator": "illustration", "echo": "test pattern"}
+FIXED_LABELS = OWN_LABELS | {"dashscope": "upstream"}  # what these do is known
+LONGEST_NAME = 128  # characters
 LARGE = {"stall": 300.0, "deadline": 3 * 3600.0}  # seconds: models of gigabytes, films of minutes
 SPANS = {"diffusers": LARGE, "dashscope": LARGE, "openai": LARGE}
 PLAIN = ("engine", "options", "like", "devices", "batch", "narrow")
@@ -60,20 +62,34 @@ def _recipe(model: str, keys: object) -> Recipe:
     for key in keys:
         if key not in KEYS:
             raise SettingsError(f"{where}: there is no key {key!r}.{near(key, KEYS)}")
-    label = keys.get("label", OWN_LABELS.get(keys["engine"]))
-    if label not in LABELS:
-        raise SettingsError(f"{where} must have a label: one of {', '.join(LABELS)}.")
-    if label == "substitute" and keys.get("allow_substitutes") is not True:
+    if not (model.isprintable() and 0 < len(model) <= LONGEST_NAME and " " not in model):
         raise SettingsError(
-            f"{where} serves other weights than its name says: add allow_substitutes = true."
+            f"{where}: a model's name has 1 to {LONGEST_NAME} characters, none of them a space."
         )
+    label = _label(keys, where)
     try:
         spans = {key: seconds(keys[key]) for key in ("stall", "deadline") if key in keys}
+        if not all(spans.values()):
+            raise ValueError("stall and deadline must be longer than nothing")
         spans = SPANS.get(keys["engine"], {}) | spans
         plain = {key: keys[key] for key in PLAIN if key in keys}
         return msgspec.convert({**plain, **spans, "model": model, "label": label}, Recipe)
     except (ValueError, msgspec.ValidationError) as error:
         raise SettingsError(f"{where}: {error}.") from None
+
+
+def _label(keys: Mapping[str, Any], where: str) -> str:
+    fixed = FIXED_LABELS.get(keys["engine"])
+    label = keys.get("label", fixed)
+    if label not in LABELS:
+        raise SettingsError(f"{where} must have a label: one of {', '.join(LABELS)}.")
+    if fixed is not None and label != fixed:
+        raise SettingsError(f'{where}: the label of the engine {keys["engine"]} is "{fixed}".')
+    if label == "substitute" and keys.get("allow_substitutes") is not True:
+        raise SettingsError(
+            f"{where} serves other weights than its name says: add allow_substitutes = true."
+        )
+    return str(label)
 
 
 def resolve(options: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -91,6 +107,7 @@ def _resolve(value: Any, where: str) -> Any:
         return value
     if value.keys() != {"env"}:
         return resolve(value, where)
-    if not os.environ.get(value["env"]):
-        raise SettingsError(f"{where}: the variable {value['env']} is not set.")
-    return os.environ[value["env"]]
+    name = str(value["env"])
+    if not (found := os.environ.get(name)):
+        raise SettingsError(f"{where}: the variable {name} is not set.")
+    return found

@@ -22,7 +22,7 @@ from ferrotype.task import Rehearsed, Result, Status, Task
 from ferrotype.traces import Span
 from ferrotype.worker.delivery import Delivery
 from ferrotype.worker.inputs import Inputs
-from ferrotype.worker.outputs import BadOutput, inspect
+from ferrotype.worker.outputs import BadOutput, inspect, weigh
 from ferrotype.worker.patience import persist
 from ferrotype.worker.sealing import sealed
 from ferrotype.worker.seats import Seat
@@ -148,6 +148,8 @@ class Attempt:
         with traces.timed(self._parts, "engine"):
             made = await self._run(job)
         self._seat.leave()
+        weigh(made.usage)
+        weigh(made.shown)
         limit = self._tools.options.max_output
         outputs = _with_failures(made.outputs, self._rehearsed.failed)
         count = max(1, len(outputs)) if job.posted else job.n  # an upstream makes what it makes

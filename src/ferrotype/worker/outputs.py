@@ -3,16 +3,19 @@
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import msgspec
 from msgspec import Struct
 
 from ferrotype.media import EXTENSIONS, Output, png_size, sniff
 
 MAX_SIDE = 32_768  # pixels
 MAX_CAPTION = 4_000  # characters
+MAX_TOLD = 64 * 1024  # bytes
+MAX_DEPTH = 16
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -44,6 +47,24 @@ def inspect(
         max_bytes -= piece.bytes
         pieces.append(piece)
     return tuple(pieces)
+
+
+def weigh(told: Mapping[str, Any] | None) -> None:
+    """Look at what an answer is to tell: every poll would bring it. Raises `BadOutput`."""
+    if told is None:
+        return
+    if _is_deeper(told, MAX_DEPTH):
+        raise BadOutput(f"what the engine tells is nested more than {MAX_DEPTH} deep")
+    if (size := len(msgspec.json.encode(told))) > MAX_TOLD:
+        raise BadOutput(f"what the engine tells has {size} bytes, more than {MAX_TOLD}")
+
+
+def _is_deeper(value: Any, left: int) -> bool:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return isinstance(value, list) and (
+        left == 0 or any(_is_deeper(item, left - 1) for item in value)
+    )
 
 
 def _inspect(output: Output, folder: Path, max_bytes: int) -> Piece:

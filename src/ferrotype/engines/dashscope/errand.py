@@ -28,6 +28,7 @@ T = TypeVar("T")
 SIGN = 5.0  # seconds between two signs of life while we wait for something that has its own limit
 PARTING = 0.8  # seconds that a job which is to stop takes to leave things in order
 SUBMITS = 3  # creates of one task in all, where a second one is allowed
+MOST = 64  # results of a task
 GROWTH = 1.5  # of the time between two polls
 MAX_CODE = 128  # characters
 UNKNOWNS = 3  # times in a row that a task must be said to be unknown
@@ -70,6 +71,9 @@ class Errand:
         items = results.items(answer.output)
         if not items:
             raise EngineRefusal(UPSTREAM, "The upstream says that it succeeded, with no result.")
+        if len(items) > MOST:
+            said = f"The upstream says that it made {len(items)} results; {MOST} are taken at most."
+            raise EngineRefusal(UPSTREAM, said)
         copies = Copies(answer.region, self._bench.workdir, self._options.timeouts.copy)
         outputs = await self._alive(copies.bring(items))
         self._bench.report(usage=answer.usage, shown=results.shown(answer.output))
@@ -317,4 +321,6 @@ def _fraction(output: dict[str, Any]) -> float:
     if not isinstance(metrics, dict):
         return 0.0
     total, made = metrics.get("TOTAL"), metrics.get("SUCCEEDED")
-    return made / total if isinstance(total, int) and isinstance(made, int) and total else 0.0
+    if not (isinstance(total, int) and isinstance(made, int) and 0 <= made <= total):
+        return 0.0
+    return made / max(1, total)

@@ -1,7 +1,6 @@
 """The body for an upstream: what the caller posted, with files in the upstream's own keeping."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +10,10 @@ from ferrotype.engines.dashscope.region import Region
 from ferrotype.engines.dashscope.told import Error, error_of
 from ferrotype.errors import InputDownloadFailed
 from ferrotype.media import File
-from ferrotype.ports.engine import EngineRefusal, Job, Posted, mark
+from ferrotype.ports.engine import MARK, EngineRefusal, Job, Posted, mark
 
 UPSTREAM = "InternalError.Upstream"
 TRIES = 3
-_MARK = re.compile("input:[a-z_]+:[0-9]+")  # as `mark` writes it
 _POLICY = {
     "OSSAccessKeyId": "oss_access_key_id",
     "Signature": "signature",
@@ -46,7 +44,7 @@ async def fill(job: Job, posted: Posted, region: Region, model: str) -> tuple[di
         for i, file in enumerate(files)
         if mark(role, i) in wanted
     }
-    if job.memo is not None and any(map(_MARK.fullmatch, wanted - files.keys())):
+    if job.memo is not None and any(map(MARK.fullmatch, wanted - files.keys())):
         raise EngineRefusal(InputDownloadFailed.code, InputDownloadFailed().message)
     if not files:
         return body, False

@@ -56,15 +56,18 @@ def items(output: dict[str, Any]) -> list[Item]:
 
 
 def shown(output: dict[str, Any]) -> dict[str, Any]:
-    """Return what the results repeat of the request, under the upstream's own names."""
-    own = {name: value for name, value in output.items() if name not in (*_FRAME, *_FILMS)}
+    """Return what the results repeat of the request, under the upstream's own names.
+
+    Addresses are left out: callers are given ours alone.
+    """
     results = output.get("results")
+    if isinstance(output.get("choices"), list) and not isinstance(results, list):
+        return _said_after(output["choices"])
+    made: dict[str, Any] = {}
     if isinstance(results, list):
         made = next((one for one in results if isinstance(one, dict) and one.get("url")), {})
-        return {name: value for name, value in made.items() if name != "url"} | own
-    if isinstance(output.get("choices"), list):
-        return _said_after(output["choices"])
-    return {name: value for name, value in own.items() if name not in _PICTURES}
+    told = made | {name: value for name, value in output.items() if name not in _FRAME}
+    return {name: value for name, value in told.items() if not name.endswith(("url", "urls"))}
 
 
 def _item(one: dict[str, Any]) -> Item:

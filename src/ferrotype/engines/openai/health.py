@@ -7,9 +7,11 @@ import httpx
 import msgspec
 
 from ferrotype.engines.openai.options import Options
-from ferrotype.engines.openai.wire import Models
+from ferrotype.engines.openai.wire import UNREADABLE, Garbage, Models
 
 CALM, WORRIED = 10.0, 2.0  # seconds between two looks at a server that is well, or is not
+LONGEST = 10.0  # seconds that an answer may go on
+MAX_ANSWER = 1024 * 1024  # bytes
 
 
 class Health:
@@ -67,23 +69,33 @@ class Health:
         """Ask whether it is well, then what it serves. Returns what is wrong."""
         base = self._options.base
         try:
-            health = self._client.get(f"{base}/health")
-            if health.status_code >= 500:
-                return f"The server at {base} is not ready: /health answers {health.status_code}."
-            models = self._client.get(f"{base}/v1/models")
-        except httpx.HTTPError as error:
+            health, _ = self._get("/health")
+            if health >= 500:
+                return f"The server at {base} is not ready: /health answers {health}."
+            status, listing = self._get("/v1/models")
+        except (httpx.HTTPError, Garbage) as error:
             return f"The server at {base} does not answer: {error!r}."
-        if models.status_code in (401, 403):
-            return f"The server at {base} refuses our key ({models.status_code}): set option key."
-        if models.status_code >= 500:
-            return f"The server at {base} is not ready: /v1/models answers {models.status_code}."
-        return self._compare(models.content) if models.status_code == 200 else None
+        if status in (401, 403):
+            return f"The server at {base} refuses our key ({status}): set option key."
+        if status >= 500:
+            return f"The server at {base} is not ready: /v1/models answers {status}."
+        return self._compare(listing) if status == 200 else None
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        """Return the status and body of an answer that ends. Raises `HTTPError` or `Garbage`."""
+        until, body = time.monotonic() + LONGEST, bytearray()
+        with self._client.stream("GET", self._options.base + path) as response:
+            for part in response.iter_bytes():
+                body += part
+                if len(body) > MAX_ANSWER or time.monotonic() > until:
+                    raise Garbage(f"the answer to {path} does not end")
+            return response.status_code, bytes(body)
 
     def _compare(self, listing: bytes) -> str | None:
         wanted, base = self._options.model, self._options.base
         try:
             served = [model.id for model in msgspec.json.decode(listing, type=Models).data]
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return f"At {base} is no such server: /v1/models answers no list of models."
         if wanted and wanted not in served:
             names = ", ".join(served)[:300] or "nothing"

@@ -52,14 +52,23 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def problems(self) -> Iterator[str]:
         """Say what is wrong, as far as it can be seen without asking the server."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            yield 'url is no address: write one such as "http://gpu-1:8091".'
+        yield from self._problems_of_url()
+        if not (self.key.isascii() and self.key.isprintable()) or " " in self.key:
+            yield "key has characters that no header can carry: copy it again."
+        for name in sorted(OURS & self.extra.keys()):
+            yield f"extra may not have {name}: the engine sets it for each task."
+
+    def _problems_of_url(self) -> Iterator[str]:
+        none = 'url is no address: write one such as "http://gpu-1:8091".'
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError:  # brackets that do not close, a port that is none
+            yield none
+            return
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            yield none
         if parts.username or parts.password:
             yield 'url holds a password: write it as key = { env = "NAME" }.'
         if parts.query or parts.fragment:
             yield "url ends in a query: write scheme, host, port and path alone."
-        if not (self.key.isascii() and self.key.isprintable()):
-            yield "key has characters that no header can carry: copy it again."
-        for name in sorted(OURS & self.extra.keys()):
-            yield f"extra may not have {name}: the engine sets it for each task."

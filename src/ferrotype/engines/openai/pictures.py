@@ -5,10 +5,11 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ferrotype.engines.openai.provenance import facts, png_text
+from ferrotype.engines.openai.provenance import facts
 from ferrotype.engines.openai.wire import Garbage
 from ferrotype.media import Output
 from ferrotype.ports.engine import Job
+from ferrotype.provenance import TRAINED, plain, save_png
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_PIXELS = 64 * 1024 * 1024
@@ -25,8 +26,8 @@ def keep(made: bytes, path: Path, job: Job, i: int, size: tuple[int, int], serve
         if picture.size != size:
             changed = f"brought from {given.width}x{given.height} to {size[0]}x{size[1]}"
             picture = ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
-    text = png_text(facts(job, i, served, changed))
-    picture.save(path, "PNG", compress_level=1, pnginfo=text)
+    told, system = facts(job, i, served, changed), plain(served or job.model)
+    save_png(picture, path, told, source=TRAINED, system=system)
     return Output(path=str(path), type="image/png", width=size[0], height=size[1])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 LONGEST = 500  # characters of a server's sentence that we pass on
 
 
@@ -62,7 +63,7 @@ def read_pictures(body: bytes) -> bytes:
     """Return the one picture of an answer. Raises `Garbage`."""
     try:
         pictures = msgspec.json.decode(body, type=Pictures).data
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Garbage(f"the server's answer holds no picture: {error}") from None
     if len(pictures) != 1 or pictures[0].b64_json is None:
         raise Garbage(f"the server answered {len(pictures)} pictures in place of one")
@@ -73,7 +74,7 @@ def read_film(body: bytes) -> Film | None:
     """Return the film that an answer tells of, or None: it tells of none."""
     try:
         return msgspec.json.decode(body, type=Film)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 
@@ -81,7 +82,7 @@ def sentence(body: bytes) -> str:
     """Return what an error's answer says: FastAPI's `detail`, or OpenAI's `error.message`."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "it gave no reason"
     detail = said.get("detail") if isinstance(said, dict) else None
     error = said.get("error") if isinstance(said, dict) else None
