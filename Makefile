@@ -8,6 +8,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 CORE := tests/unit tests/integration tests/acceptance
 GROUPS := $(sort $(notdir $(patsubst %/ready,%,$(wildcard tests/*/ready))))
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 UV := $(shell command -v uv 2>/dev/null)
 ifneq ($(UV),)
 INSTALL := uv pip install --quiet --python $(BIN)/python
@@ -69,31 +71,13 @@ fuzz: $(BIN)/.tests ## Broken files and URLs for an hour (SECONDS=60 for less): 
 
 lock: ## Choose newer versions and write them, with hashes, into requirements/ (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 2; }
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		pyproject.toml requirements/build.in -o requirements/core.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		-c requirements/core.txt \
+	$(COMPILE) pyproject.toml requirements/build.in -o requirements/core.txt
+	$(COMPILE) -c requirements/core.txt \
 		pyproject.toml requirements/build.in requirements/test.in -o requirements/test.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		tests/openapi/requirements.in -o tests/openapi/requirements.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		tests/postgres/requirements.in -o tests/postgres/requirements.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		tests/traces/requirements.in -o tests/traces/requirements.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		tests/provenance/requirements.in -o tests/provenance/requirements.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		tests/weights/requirements.in -o tests/weights/requirements.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		-c requirements/test.txt --override tests/diffusers/without.txt \
+	for group in openapi postgres provenance traces weights; do \
+		$(COMPILE) tests/$$group/requirements.in -o tests/$$group/requirements.txt || exit 1; \
+	done
+	$(COMPILE) -c requirements/test.txt --override tests/diffusers/without.txt \
 		tests/diffusers/requirements.in -o tests/diffusers/requirements.txt
 
 values: $(BIN)/.tests ## Draw every model at every value that shapes its output (15 minutes)
