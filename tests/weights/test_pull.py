@@ -35,6 +35,8 @@ NOT = {
     "vae/model.fp16.safetensors": os.urandom(2_000),
     "transformer/diffusion_pytorch_model.bin": os.urandom(2_000),
     "pipeline.py": b"import os",
+    "ferrotype-manifest.json": b"{}",
+    "vae/nothing\0.json": b"{}",
     "tiny_film.safetensors": os.urandom(9_000),
     "assets/picture.png": os.urandom(9_000),
     "image_encoder/model.safetensors": os.urandom(2_000),
@@ -219,6 +221,17 @@ async def test_wrong_bytes_are_thrown_away(place: Place, file: str) -> None:
     assert not place.whole.exists()
     assert not (place.parts / file).exists()
     place.hub.lies.clear()
+    assert (await place.run("pull"))[0] == 0
+    assert place.files() == WHOLE
+
+
+async def test_more_bytes_than_were_told_are_not_written(place: Place) -> None:
+    place.hub.lies[SHARD] = bytes(5 * SIZE)
+    code, said = await place.run("pull")
+    assert (code, f"{SHARD} did not come (it has more than the" in said) == (1, True)
+    assert (place.parts / SHARD).stat().st_size <= SIZE
+    place.hub.lies.clear()
+    assert (await place.run("pull"))[0] in (0, 1)  # what came of the lie is thrown away first
     assert (await place.run("pull"))[0] == 0
     assert place.files() == WHOLE
 

@@ -66,7 +66,7 @@ class Hub:
         url = self._library.hf_hub_url(want.hub, remote.path, revision=want.revision)
         tries, before = 0, -1
         while True:
-            with Part(part, count) as file:
+            with Part(part, remote.size, count) as file:
                 came = file.tell()
                 tries = 0 if came > before else tries + 1
                 before = came
@@ -116,14 +116,20 @@ class Hub:
 
 
 class Part(io.FileIO):
-    """A file that is written on from its end, and counts what is written and what is dropped."""
+    """A file that is written on from its end, up to `size` bytes.
 
-    def __init__(self, path: Path, count: Callable[[int], None]) -> None:
+    Counts what is written and what is dropped.
+    """
+
+    def __init__(self, path: Path, size: int, count: Callable[[int], None]) -> None:
         super().__init__(path, "ab")
+        self._size = size
         self._count = count
 
     def write(self, chunk: Any) -> int:
-        """Write all of a chunk."""
+        """Write all of a chunk. Raises `ValueError` for more than the file is to have."""
+        if self.tell() + len(chunk) > self._size:
+            raise ValueError(f"it has more than the {self._size} bytes that the hub tells of")
         left = memoryview(chunk)
         while left:
             left = left[super().write(left) :]

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 
 from ferrotype.weights.hub import Hub, Remote
 from ferrotype.weights.manifest import (
+    NAME,
     Entry,
     Manifest,
     WeightsError,
@@ -223,6 +224,8 @@ def _files(folder: Path) -> list[Path]:
 def _is_data(path: str) -> bool:
     """Tell whether a file is weights or words, in a place of its own below the folder."""
     place = PurePosixPath(path)
+    if path == NAME or not path.isprintable():
+        return False
     if place.is_absolute() or ".." in place.parts or "\\" in path or place.name.startswith("."):
         return False
     return place.suffix in SUFFIXES or (len(place.parts) == 1 and place.name.startswith(LICENCES))
