@@ -16,10 +16,10 @@ pytest_plugins = ["pipeline_fixtures"]
 
 FULL = """
 import torch, diffusers
-whole = diffusers.AutoencoderKL.decode
+entire = diffusers.AutoencoderKL.decode
 def decode(self, z, *args, **more):
     if {when}: raise {error}
-    return whole(self, z, *args, **more)
+    return entire(self, z, *args, **more)
 diffusers.AutoencoderKL.decode = decode
 """
 TOO_LARGE = FULL.format(

@@ -5,6 +5,8 @@ import time
 from typing import Any
 
 import pytest
+from bench.rooms import mates
+from test_device_memory import TOO_LARGE
 from test_pipelines import only, shown
 
 pytest_plugins = ["pipeline_fixtures"]
@@ -66,3 +68,33 @@ def test_who_waits_for_a_slow_load_is_known_to_be_alive(
     said: list[float] = []
     room.begin(room.job("flux", "text-to-image", (64, 64)), said.append).result(60)
     assert said.count(0.0) >= 2
+
+
+def test_who_waits_for_a_mates_call_is_known_to_be_alive(
+    menu: dict[str, dict[str, Any]], open_room: Any
+) -> None:
+    more = {"warm": True, "batch": 2, "true_cfg": 2.0}
+    room = open_room({"flux": menu["flux"] | more}, SLOW)
+    plain, guided = mates(
+        [
+            room.job("flux", "text-to-image", (64, 64), negative=words, fields={"steps": 5})
+            for words in ("", "people")
+        ]
+    )
+    said: list[float] = []
+    running = [room.begin(plain), room.begin(guided, said.append)]
+    assert [len(one.result(60).outputs) for one in running] == [1, 1]
+    assert said.count(0.0) >= 4
+    assert said == sorted(said)
+
+
+def test_progress_never_becomes_less_when_a_call_is_made_again(
+    menu: dict[str, dict[str, Any]], open_room: Any
+) -> None:
+    room = open_room({"flux": menu["flux"] | {"warm": True, "batch": 2}}, SLOW + TOO_LARGE)
+    said: list[float] = []
+    one, other = mates([room.job("flux", "text-to-image", (64, 64), seed=i) for i in range(2)])
+    running = [room.begin(one), room.begin(other, said.append)]
+    assert [len(job.result(60).outputs) for job in running] == [1, 1]
+    assert len(said) > 6  # of two calls
+    assert said == sorted(said)

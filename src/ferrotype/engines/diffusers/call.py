@@ -21,7 +21,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Call:
-    """The work for one party of jobs. `make_room` frees all memory but this pipeline's own."""
+    """The work for one party of jobs.
+
+    `make_room` frees all memory but this pipeline's own. `waiting`: whose turn comes after them.
+    """
 
     def __init__(
         self,
@@ -30,10 +33,12 @@ class Call:
         options: Options,
         device: torch.device,
         make_room: Callable[[], object],
+        waiting: Sequence[Seat] = (),
     ) -> None:
         wish = read(seats[0].job)
         self._plan = Plan(seats[0].job, wish, options, choose(wish.mode, loaded))
         self._seats = {seat.job.task: seat for seat in seats}
+        self._waiting = waiting
         self._loaded = loaded
         self._device = device
         self._make_room = make_room
@@ -76,7 +81,7 @@ class Call:
             seat.fail(error)
             return
         made[task].sort(key=lambda output: output.path or "")
-        seat.bench.progress(len(made[task]) / seat.job.n)
+        seat.move(len(made[task]) / seat.job.n)
 
     def _persist(self, pieces: Sequence[Piece], done: float, share: float) -> list[Drawn]:
         """Draw; when memory runs out make room, halve and tile, and try once more."""
@@ -104,12 +109,15 @@ class Call:
         """Make one call of the pipeline. Raises `Stopped`, and whatever it raises."""
         plan = self._plan
         seats = list({piece.job.task: self._seats[piece.job.task] for piece in pieces}.values())
-        shape = (plan.wish.mode, plan.canvas.drawn, plan.frames, len(pieces))
+        waiting = [seat for seat in self._seats.values() if seat not in seats] + [*self._waiting]
+        guided = bool(plan.negative(pieces[0].job))
+        shape = (plan.wish.mode, plan.canvas.drawn, plan.frames, len(pieces), guided)
         unknown = self._loaded.options.compile and shape not in self._loaded.shapes
         with Pulse(seats, plan.options.load_within if unknown else 0.0, done) as pulse:
             steps = Steps(
-                seats, plan.steps, done=done, share=share, pulse=pulse, device=self._device
-            )
+                seats, plan.steps, waiting=waiting, done=done, share=share, pulse=pulse,
+                device=self._device,
+            )  # fmt: skip
             steps.look()
             result = self._run(plan.arguments(pieces), steps)
         self._loaded.shapes.add(shape)

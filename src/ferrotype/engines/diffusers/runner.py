@@ -80,12 +80,18 @@ class Runner:
             self._health.ail(job.model, why, for_good=True)
             raise EngineUnfit(why)
 
-    def _make(self, loaded: Loaded, options: Options, party: Sequence[Seat]) -> None:
+    def _make(
+        self,
+        loaded: Loaded,
+        options: Options,
+        party: Sequence[Seat],
+        waiting: Sequence[Seat] = (),
+    ) -> None:
         def make_room() -> None:
             self._shelf.keep_only(loaded)
 
         try:
-            made = Call(party, loaded, options, self._device, make_room).make()
+            made = Call(party, loaded, options, self._device, make_room, waiting).make()
         except (Stopped, EngineRefusal, MemoryError):
             raise
         except Exception as error:
@@ -98,12 +104,12 @@ class Runner:
             for seat in party:
                 seat.give(made[seat.job.task])
             return
-        for seat in party:  # whose fault it was shows when each is alone
-            self._alone(loaded, options, seat)
+        for i, seat in enumerate(party):  # whose fault it was shows when each is alone
+            self._alone(loaded, options, seat, party[i + 1 :])
 
-    def _alone(self, loaded: Loaded, options: Options, seat: Seat) -> None:
+    def _alone(self, loaded: Loaded, options: Options, seat: Seat, waiting: Sequence[Seat]) -> None:
         try:
-            self._make(loaded, options, [seat])
+            self._make(loaded, options, [seat], waiting)
         except MemoryError:
             raise
         except Exception as error:

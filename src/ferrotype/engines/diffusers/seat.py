@@ -20,11 +20,18 @@ class Seat:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[Sequence[Output]] = self._loop.create_future()
         self._left = threading.Event()
+        self._fraction = 0.0
 
     @property
     def left(self) -> bool:
         """Whether nobody waits for it any more."""
         return self._left.is_set() or self.bench.stopping.is_set()
+
+    def move(self, fraction: float, step: int = 0, steps: int = 0) -> None:
+        """Tell how far the job is, which never becomes less; nothing once nobody waits for it."""
+        if not self.left:
+            self._fraction = max(self._fraction, fraction)
+            self.bench.progress(self._fraction, step, steps)
 
     async def outcome(self) -> Sequence[Output]:
         """Wait for the outputs. Whoever is cancelled here has left; the work ends soon after."""
@@ -73,5 +80,4 @@ class Pulse:
     def _beat(self) -> None:
         while not self._over.wait(TICK) and time.monotonic() < self._until:
             for seat in self._seats:
-                if not seat.left:
-                    seat.bench.progress(self._fraction)
+                seat.move(self._fraction)

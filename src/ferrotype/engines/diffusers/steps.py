@@ -20,6 +20,7 @@ class Steps:
 
     On a GPU the steps are timed there, and one is always in flight: we wait for the last one.
     `done`, `share`: the part of the jobs' work before this call, and that of this call.
+    `waiting`: whose turn comes after it, and who are alive as long as it takes steps.
     """
 
     def __init__(
@@ -27,12 +28,13 @@ class Steps:
         seats: Sequence[Seat],
         steps: int,
         *,
+        waiting: Sequence[Seat],
         done: float,
         share: float,
         pulse: Pulse,
         device: torch.device,
     ) -> None:
-        self._seats = seats
+        self._seats, self._waiting = seats, waiting
         self._steps = steps
         self._done, self._share = done, share
         self._pulse = pulse
@@ -49,8 +51,9 @@ class Steps:
         steps = max(step + 1, int(getattr(pipe, "num_timesteps", 0) or self._steps))
         fraction = self._done + self._share * DRAWN * (step + 1) / steps
         for seat in self._seats:
-            if not seat.left:
-                seat.bench.progress(fraction, step + 1, steps)
+            seat.move(fraction, step + 1, steps)
+        for seat in self._waiting:
+            seat.move(0.0)
         return tensors
 
     def look(self) -> None:
