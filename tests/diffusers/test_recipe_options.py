@@ -111,3 +111,26 @@ def test_what_is_too_large_for_the_weights_is_drawn_small_and_enlarged(
     wide, high = (int(side) for side in said["Size drawn"].split("*"))
     assert wide * high < 2 * 64 * 64
     assert wide / high == pytest.approx(2, rel=0.3)
+
+
+def test_a_recipes_attention_is_its_own(menu: dict[str, dict[str, Any]], open_room: Any) -> None:
+    broken = (
+        "from diffusers.models import attention_dispatch as found\n"
+        "def attend(*args, **more): raise ValueError('not for this recipe')\n"
+        "name = found.AttentionBackendName._NATIVE_MATH\n"
+        "found._AttentionBackendRegistry._backends[name] = attend"
+    )
+    other = {"attention": "_native_math", "warm": True}
+    room = open_room({"plain": menu["flux"], "other": menu["flux"] | other}, broken)
+    only(room.run([room.job("plain", "text-to-image", (64, 64))])[1])
+    with pytest.raises(Exception, match="not for this recipe"):
+        room.run([room.job("other", "text-to-image", (64, 64))])
+
+
+def test_a_wrong_recipe_is_unfit_also_when_its_weights_are_loaded(
+    menu: dict[str, dict[str, Any]], open_room: Any
+) -> None:
+    recipes = {"plain": menu["flux"], "wrong": menu["flux"] | {"guidance_2": 3.0}}
+    room = open_room({name: table | {"warm": True} for name, table in recipes.items()})
+    assert "knows no guidance_2" in room.unfit["wrong"]
+    assert set(room.unfit) == {"wrong"}

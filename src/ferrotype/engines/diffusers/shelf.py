@@ -6,7 +6,7 @@ from collections import OrderedDict
 import structlog
 import torch
 
-from ferrotype.engines.diffusers import loader, memory
+from ferrotype.engines.diffusers import loader, memory, tuning
 from ferrotype.engines.diffusers.loader import Loaded
 from ferrotype.engines.diffusers.memory import Bytes
 from ferrotype.engines.diffusers.options import Options
@@ -34,6 +34,8 @@ class Shelf:
                 raise ValueError(problem)
             self._make_room(loader.estimate(options, self._pulled, self._device))
             self._loaded[key] = self._load(options)
+        else:  # for another recipe, maybe
+            tuning.check_call(self._loaded[key].pipe, options)
         self._loaded.move_to_end(key)
         return self._loaded[key]
 
@@ -76,3 +78,5 @@ class Shelf:
             dropped.pipe.remove_all_hooks()
         if dropped.options.compile:
             torch.compiler.reset()  # what was compiled holds on to what it was compiled for
+            for loaded in self._loaded.values():
+                loaded.shapes.clear()  # those are compiled again

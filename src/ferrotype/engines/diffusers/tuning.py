@@ -4,7 +4,7 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import hooks
+from diffusers import attention_backend, hooks
 
 from ferrotype.engines.diffusers import abilities
 from ferrotype.engines.diffusers.memory import taken
@@ -73,7 +73,8 @@ def change(pipe: Any, options: Options, pulled: str) -> None:
     for network in backbones(pipe):
         network.requires_grad_(False)
         if options.attention:
-            network.set_attention_backend(options.attention)
+            with attention_backend("native"):  # which ends what it sets for all other networks
+                network.set_attention_backend(options.attention)
         if options.cache is not None:
             network.enable_cache(_cache(options.cache, pipe, options.steps))
 
