@@ -131,6 +131,17 @@ def test_a_picture_is_painted_over_where_weights_only_draw(
     assert shown(only(made))[0].size == (90, 60)
 
 
+@pytest.mark.parametrize("name", ["flux", "sd"])
+def test_a_picture_is_painted_over_by_one_step_at_least(
+    name: str, studio: Room, tmp_path: Path
+) -> None:
+    asked = studio.job(
+        name, "image-edit", (64, 64), inputs={"images": [picture(tmp_path, (64, 64))]},
+        fields={"strength": 0.0},
+    )  # fmt: skip
+    assert shown(only(studio.run([asked])[1]))[1]["Steps"] == "1"
+
+
 def test_each_of_several_pictures_has_its_own_seed(studio: Room) -> None:
     _, made = studio.run([studio.job("flux", "text-to-image", (64, 64), n=3, seed=7)])
     several = [shown(output)[1]["Seed"] for output in made[0]]

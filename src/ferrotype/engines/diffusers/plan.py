@@ -143,7 +143,12 @@ class Plan:
         if len(self._pictures) > 1:
             raise refusal("The weights that serve this model take one picture.")
         strength = self.options.strength if self.wish.strength is None else self.wish.strength
-        return {"image": self._pictures[0]} | ({} if strength is None else {"strength": strength})
+        image = {"image": self._pictures[0]}
+        if strength is None:
+            return image
+        one = 1 / self.steps  # with no step at all pipelines fail
+        least = one if one * self.steps >= 1 else math.nextafter(one, 1.0)
+        return image | {"strength": max(least, strength)}
 
     def _conditions(self) -> list[Any]:
         from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
