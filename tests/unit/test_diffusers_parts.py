@@ -98,6 +98,8 @@ def test_pickles_and_broken_files_are_seen(folder: Path) -> None:
     assert "a format that can run programs" in problems(weights=str(folder))[0]
     (folder / "model_index.json").write_text('{"_class_name": ["pipeline", "Evil"]}')
     assert "names no class of diffusers" in problems(weights=str(folder))[0]
+    (folder / "model_index.json").write_text('{"_class_name": "X", "vae": []}')
+    assert problems(weights=str(folder)) == []
     (folder / "model_index.json").write_text("{")
     assert "cannot be read" in problems(weights=str(folder))[0]
 
@@ -105,9 +107,10 @@ def test_pickles_and_broken_files_are_seen(folder: Path) -> None:
 def test_what_weights_will_take_is_counted_from_their_headers(folder: Path) -> None:
     assert bytes_of(folder, {"": 2}) == {"transformer": 203, "vae": 8}
     assert bytes_of(folder, {"": 2, "vae": 4, "transformer": 1}) == {"transformer": 103, "vae": 16}
-    (folder / "vae" / "a.safetensors").write_bytes(b"\x10")
-    with pytest.raises(ValueError, match=r"vae/a\.safetensors is no safetensors file"):
-        bytes_of(folder, {"": 2})
+    for broken in (b"\x10", struct.pack("<Q", 2) + b"[]"):
+        (folder / "vae" / "a.safetensors").write_bytes(broken)
+        with pytest.raises(ValueError, match=r"vae/a\.safetensors is no safetensors file"):
+            bytes_of(folder, {"": 2})
 
 
 def test_recipes_that_load_alike_are_told_from_those_that_do_not() -> None:

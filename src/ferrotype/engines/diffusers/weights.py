@@ -129,7 +129,7 @@ def parts_of(folder: Path) -> list[str]:
     """Name the components of a pipeline that have a folder. Raises `ValueError`."""
     found = []
     for name, value in index_of(folder).items():
-        if name.startswith("_") or not isinstance(value, list) or value[0] is None:
+        if name.startswith("_") or not isinstance(value, list) or not value or not value[0]:
             continue
         if (folder / name).is_dir():
             found.append(name)
@@ -184,5 +184,5 @@ def _tensors(file: Path) -> tuple[tuple[int, str], ...]:
                 for name, entry in header.items()
                 if name != "__metadata__"
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise ValueError(f"{file.parent.name}/{file.name} is no safetensors file.") from None
