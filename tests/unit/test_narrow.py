@@ -180,6 +180,7 @@ def test_a_model_is_narrowed_on_all_its_routes() -> None:
         ({"size": "1*1"}, "size: 1*1 is not what the model allows (['832*480'"),
         ({"size": {"max": 3}}, "size: a table here has some of min_pixels"),
         ({"size": {"max_pixels": "many"}}, "size: Expected"),
+        ({"size": {"multiple_of": 0}}, "size: multiple_of must be 1 or more"),
         ({"size": {"max_pixels": 9}}, "at most 9 pixels] leaves nothing"),
         ({"duration": 10}, "duration: 10 is not what the model allows (one of 5)"),
         ({"duration": {"min": 6}}, "duration: at least 6 leaves nothing"),

@@ -246,6 +246,8 @@ def _sized(sites: Sequence[Site], wish: Mapping[str, Any]) -> Limit:
         bounds = msgspec.convert({"kind": "size", **wish}, Size)
     except msgspec.ValidationError as error:
         raise BadNarrowing(f"{name}: {error}") from None
+    if bounds.multiple_of < 1:
+        raise BadNarrowing(f"{name}: multiple_of must be 1 or more")
     kinds = [site.kind for site in sites if isinstance(site.kind, Size)]
     if not any(_overlap(bounds, kind) for kind in kinds):
         raise _no_such(sites, f"{bounds.limits()} leaves nothing of what the model allows")
