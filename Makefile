@@ -7,6 +7,8 @@ SHELL := /bin/sh
 
 BIN := .venv/bin
 CORE := tests/unit tests/integration tests/acceptance
+MANY := -n auto --maxprocesses 4
+SPREAD := diffusers upstreams
 GROUPS := $(sort $(notdir $(patsubst %/ready,%,$(wildcard tests/*/ready))))
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
@@ -33,12 +35,13 @@ check: $(BIN)/.tests ## Style, types, the house's bands, the catalogue
 	$(BIN)/python -m pytest -q tests/unit/test_catalogue_data.py
 
 test: $(BIN)/.tests ## The core tests: unit, integration, acceptance
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile $(CORE)
+	$(BIN)/python -m pytest -q $(MANY) --dist loadfile $(CORE)
 
 test-all: test ## The core tests, then each heavy group (named in FERROTYPE_REQUIRE: no skipping)
 	@for group in $(GROUPS); do \
 		if reason=$$(tests/$$group/ready 2>&1); then \
-			echo "== $$group"; $(BIN)/python -m pytest -q tests/$$group || exit 1; \
+			case " $(SPREAD) " in *" $$group "*) many="$(MANY)";; *) many=;; esac; \
+			echo "== $$group"; $(BIN)/python -m pytest -q $$many tests/$$group || exit 1; \
 		else \
 			case ",$$FERROTYPE_REQUIRE," in \
 			*,$$group,*) echo "== $$group is required and cannot run: $$reason" >&2; exit 1;; \

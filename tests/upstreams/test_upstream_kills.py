@@ -11,6 +11,7 @@ from pair import ASYNC, Deployment, deployment, recipe
 from PIL import Image
 
 import tamper
+from ferrotype.engines.dashscope.region import UNDERWAY
 from ferrotype.wiring.ledger import open_ledger
 from tamper import Forward, Request, tampered
 
@@ -173,6 +174,27 @@ async def test_what_is_to_stop_for_good_is_cancelled_there(
         assert {output.get("code", output["task_status"])} == told
         [row] = (await theirs.http.get(f"{theirs.local.url}/tasks")).json()["data"]
         assert row["status"] == "CANCELED"
+
+
+async def test_few_creates_are_in_doubt_when_an_engine_is_killed(tmp_path: Path) -> None:
+    async with (
+        deployment(tmp_path / "theirs", engine="echo") as theirs,
+        tampered(theirs.local.root) as line,
+        deployment(tmp_path / "ours", recipe(line.url)) as ours,
+    ):
+        first = (await ours.end(await ours.create()))["output"]  # the door is open
+        assert first["task_status"] == "SUCCEEDED"
+        line.always = {"create": (stop := Stop(after=True))}
+        tasks = [await ours.create() for _ in range(40)]
+        async with asyncio.timeout(30):
+            while line.passed["create"] < 1 + UNDERWAY:
+                await asyncio.sleep(0.05)
+        ours.kill("engine")
+        line.always = {}
+        stop.free.set()
+        ends = [said["output"] for said in await asyncio.gather(*map(ours.end, tasks))]
+        assert [one["task_status"] for one in ends].count("FAILED") == UNDERWAY
+        assert await theirs.total() == line.passed["create"] == 41
 
 
 async def test_through_all_that_may_befall_a_line(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ class Errand:
         async with AsyncExitStack() as stack:
             if self._asynchronous:
                 await self._alive(stack.enter_async_context(region.trial()))
+                await self._alive(stack.enter_async_context(region.underway))
             if not region.trouble:
                 await self._alive(region.creates.turn())
             if region.trouble or not await self._send(region, body, files):

@@ -18,6 +18,7 @@ from ferrotype.gate.guard import Guard
 
 NOBODY = "00000000-0000-0000-0000-000000000000"  # a task that is asked for to see who answers
 FIRST_CREATES = 0.2  # seconds between two; less from one to the next
+UNDERWAY = 8  # creates at once that wait for their ids: were we killed now, these are in doubt
 LONGEST_PROBE = 60.0  # seconds between two looks at a region that is out of reach
 LONGEST_REST = 900.0  # seconds that a region which refuses our account is left alone
 
@@ -39,6 +40,7 @@ class Region:
             guard, Limits(connect=timeouts.connect, idle=60.0, total=timeouts.download), tls
         )
         self.creates = Pace(FIRST_CREATES)
+        self.underway = asyncio.Semaphore(UNDERWAY)
         rate = 1 / options.poll.per_second
         self.polls = Pace(rate, rate)
         self.trouble = ""
