@@ -8,7 +8,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 CORE := tests/unit tests/integration tests/acceptance
 MANY := -n auto --maxprocesses 4
-SPREAD := diffusers upstreams
+SPREAD := diffusers
 GROUPS := $(sort $(notdir $(patsubst %/ready,%,$(wildcard tests/*/ready))))
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --upgrade --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
