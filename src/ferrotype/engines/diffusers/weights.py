@@ -54,15 +54,19 @@ class Weights(Struct, frozen=True):
                 "tag may come to mean other weights."
             )
 
+    def _place(self, pulled: str) -> tuple[Path | None, list[str]]:
+        """Return the folder, if it can be looked into, and what is wrong with name or place."""
+        wrong = list(self.name_problems())
+        if wrong or not (self.local or pulled):
+            return None, wrong
+        folder = self.folder(pulled)
+        return (folder, []) if folder.is_dir() else (None, [self._absent(folder)])
+
     def problems(self, pulled: str) -> Iterator[str]:
         """Say what can be seen to be wrong with a whole pipeline's weights."""
-        named = list(self.name_problems())
-        yield from named
-        if named or not (self.local or pulled):
-            return
-        folder = self.folder(pulled)
-        if not folder.is_dir():
-            yield self._absent(folder)
+        folder, wrong = self._place(pulled)
+        yield from wrong
+        if folder is None:
             return
         try:
             parts = parts_of(folder)
@@ -74,13 +78,9 @@ class Weights(Struct, frozen=True):
 
     def file_problems(self, file: str, pulled: str) -> Iterator[str]:
         """Say what can be seen to be wrong with one file (or the only one) of a folder."""
-        named = list(self.name_problems())
-        yield from named
-        if named or not (self.local or pulled):
-            return
-        folder = self.folder(pulled)
-        if not folder.is_dir():
-            yield self._absent(folder)
+        folder, wrong = self._place(pulled)
+        yield from wrong
+        if folder is None:
             return
         try:
             self.file(file, pulled)
